@@ -1,0 +1,17 @@
+//! What a collector is, what it may read, what it may fail with and how it is configured.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod error;
+mod filter;
+mod options;
+mod root;
+mod spec;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use error::{Error, Faults, Result};
+pub use filter::Filter;
+pub use options::{Opt, OptKind, Options};
+pub use root::{Attr, File, Kept, Root, Text};
+pub use spec::{Clock, Collector, Context, Spec};

@@ -1,0 +1,342 @@
+//! The only door to the file system: directories that stand for `/proc`, `/sys`, `/` and udev's
+//! data, and files below them.
+//!
+//! What is not UTF-8 is made so with U+FFFD: device names, labels and comments come from firmware,
+//! users and remote ends.
+#![expect(clippy::disallowed_methods, reason = "this is the door that everybody else must take")]
+
+use crate::{Error, Result};
+use rustix::fs::{Mode, OFlags};
+use std::{
+    borrow::Cow,
+    fs, io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
+
+/// A directory that stands for `/proc`, `/sys`, `/` or udev's data.
+#[derive(Clone, Debug)]
+pub struct Root(Arc<Path>);
+
+/// A file's text that knows where it came from, so that an error names the file and the line.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+/// A file that was read once.
+#[derive(Debug)]
+pub struct File {
+    path: PathBuf,
+    text: String,
+}
+
+/// A kernel file that is read at every scrape through a descriptor and a buffer that are kept.
+///
+/// The kernel writes such a file anew at each read from its start, so that opening it again gains
+/// nothing. Not for files that are replaced by renaming.
+#[derive(Debug)]
+pub struct Kept {
+    path: PathBuf,
+    file: Option<fs::File>,
+    bytes: Vec<u8>,
+}
+
+/// An attribute: a small file with one value, as sysfs has them.
+pub type Attr<T> = Result<Option<T>>;
+
+/// No kernel file is larger; what is beyond is an error, not an ever growing buffer.
+const MAX_BYTES: usize = 64 << 20;
+
+// === impl Root ===
+
+impl Root {
+    /// A root at `path`, which need not exist.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self(path.as_ref().into())
+    }
+
+    /// The root's own path.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path of `rel` below the root; a leading slash of `rel` is ignored.
+    pub fn path(&self, rel: impl AsRef<Path>) -> PathBuf {
+        let rel = rel.as_ref();
+        self.0.join(rel.strip_prefix("/").unwrap_or(rel))
+    }
+
+    /// The directory `rel` as a root of its own.
+    #[must_use]
+    pub fn at(&self, rel: impl AsRef<Path>) -> Self {
+        Self(self.path(rel).into())
+    }
+
+    /// Reads a file whole. Fails when it does not exist or cannot be read.
+    pub fn read(&self, rel: impl AsRef<Path>) -> Result<File> {
+        let path = self.path(rel);
+        let mut bytes = Vec::new();
+        match open(&path).and_then(|file| read_from_start(&file, &mut bytes)) {
+            Ok(()) => Ok(File { path, text: lossy(bytes) }),
+            Err(source) => Err(Error::Read { path, source }),
+        }
+    }
+
+    /// A kernel file to be read at every scrape; it is opened at the first read.
+    pub fn keep(&self, rel: impl AsRef<Path>) -> Kept {
+        Kept { path: self.path(rel), file: None, bytes: Vec::new() }
+    }
+
+    /// An attribute's text without surrounding white space; `None` where the attribute does not
+    /// exist or the device has no value for it (`EINVAL`, `ENODEV`, `EOPNOTSUPP`, …) or it may not
+    /// be read.
+    pub fn attr(&self, rel: impl AsRef<Path>) -> Attr<String> {
+        match self.read(rel) {
+            Ok(file) => Ok(Some(file.text.trim().to_owned())),
+            Err(Error::Read { source, .. }) if has_no_value(&source) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An attribute's number; `None` as for [`Root::attr`], an error where it is no number.
+    pub fn number<T: FromStr>(&self, rel: impl AsRef<Path>) -> Attr<T> {
+        let rel = rel.as_ref();
+        match self.attr(rel)? {
+            None => Ok(None),
+            Some(text) => match text.parse() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(parse_error(&self.path(rel), "expected a number", &text)),
+            },
+        }
+    }
+
+    /// The sorted names in a directory. Fails when it does not exist.
+    pub fn list(&self, rel: impl AsRef<Path>) -> Result<Vec<String>> {
+        let path = self.path(rel);
+        let names = fs::read_dir(&path).and_then(|entries| {
+            entries
+                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+                .collect::<io::Result<Vec<_>>>()
+        });
+        match names {
+            Ok(mut names) => {
+                names.sort_unstable();
+                Ok(names)
+            }
+            Err(source) => Err(Error::Read { path, source }),
+        }
+    }
+
+    /// The sorted names in a directory; none where it does not exist.
+    pub fn list_if_any(&self, rel: impl AsRef<Path>) -> Result<Vec<String>> {
+        match self.list(rel) {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
+    /// The target of a symbolic link as it is written; `None` where `rel` is no link.
+    pub fn link(&self, rel: impl AsRef<Path>) -> Option<String> {
+        let target = fs::read_link(self.path(rel)).ok()?;
+        Some(target.to_string_lossy().into_owned())
+    }
+
+    /// The path that `rel` leads to when every link is followed; `None` where it leads nowhere.
+    pub fn resolve(&self, rel: impl AsRef<Path>) -> Option<PathBuf> {
+        fs::canonicalize(self.path(rel)).ok()
+    }
+
+    /// Whether `rel` exists; links are followed.
+    pub fn exists(&self, rel: impl AsRef<Path>) -> bool {
+        self.path(rel).exists()
+    }
+
+    /// Whether `rel` is a directory; links are followed.
+    pub fn is_dir(&self, rel: impl AsRef<Path>) -> bool {
+        self.path(rel).is_dir()
+    }
+
+    /// When `rel` was last modified, in seconds since 1970.
+    pub fn modified(&self, rel: impl AsRef<Path>) -> Result<f64> {
+        let path = self.path(rel);
+        let modified = fs::metadata(&path)
+            .and_then(|m| m.modified())
+            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).map_err(io::Error::other));
+        match modified {
+            Ok(since) => Ok(since.as_secs_f64()),
+            Err(source) => Err(Error::Read { path, source }),
+        }
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    /// The file's text as it is now.
+    pub fn read(&mut self) -> Result<Text<'_>> {
+        let had = self.file.is_some();
+        let mut result = self.fill();
+        if result.is_err() && had {
+            // The device behind the descriptor may have gone and come back.
+            self.file = None;
+            result = self.fill();
+        }
+        if let Err(source) = result {
+            self.file = None;
+            return Err(Error::Read { path: self.path.clone(), source });
+        }
+        if std::str::from_utf8(&self.bytes).is_err() {
+            self.bytes = lossy(std::mem::take(&mut self.bytes)).into_bytes();
+        }
+        let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
+        Ok(Text { path: &self.path, text })
+    }
+
+    /// The file's text without surrounding white space; `None` as for [`Root::attr`].
+    pub fn attr(&mut self) -> Result<Option<&str>> {
+        match self.read() {
+            Ok(text) => Ok(Some(text.text.trim())),
+            Err(Error::Read { source, .. }) if has_no_value(&source) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => open(&self.path)?,
+        };
+        self.bytes.clear();
+        let result = read_from_start(&file, &mut self.bytes);
+        self.file = Some(file);
+        result
+    }
+}
+
+// === impl File ===
+
+impl File {
+    /// The file's text with its path.
+    pub fn text(&self) -> Text<'_> {
+        Text { path: &self.path, text: &self.text }
+    }
+}
+
+// === impl Text ===
+
+impl<'a> Text<'a> {
+    /// The whole text.
+    pub fn as_str(&self) -> &'a str {
+        self.text
+    }
+
+    /// The lines that are not empty.
+    pub fn lines(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.text.lines().filter(|line| !line.trim().is_empty())
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &'a Path {
+        self.path
+    }
+
+    /// An error that names the file, what was expected and the line that did not have it.
+    pub fn bad(&self, what: &'static str, line: &str) -> Error {
+        parse_error(self.path, what, line)
+    }
+
+    /// Parses `field`, a part of `line`.
+    pub fn parse<T: FromStr>(
+        &self,
+        field: Option<&str>,
+        what: &'static str,
+        line: &str,
+    ) -> Result<T> {
+        field.and_then(|f| f.parse().ok()).ok_or_else(|| self.bad(what, line))
+    }
+}
+
+fn parse_error(path: &Path, what: &'static str, line: &str) -> Error {
+    let mut short: String = line.chars().take(160).collect();
+    if short.len() < line.len() {
+        short.push('…');
+    }
+    Error::Parse { path: path.to_owned(), what, line: short }
+}
+
+/// Whether an attribute's error says that the device has no such value, rather than that something
+/// is broken.
+fn has_no_value(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let Some(errno) = Errno::from_io_error(error) else { return false };
+    [
+        Errno::NOENT,
+        Errno::NOTDIR,
+        Errno::NODEV,
+        Errno::NXIO,
+        Errno::INVAL,
+        Errno::OPNOTSUPP,
+        Errno::NODATA,
+        Errno::NOSYS,
+        Errno::ACCESS,
+        Errno::PERM,
+        Errno::IO,
+        Errno::AGAIN,
+        Errno::BUSY,
+        Errno::TIMEDOUT,
+        Errno::ISDIR,
+    ]
+    .contains(&errno)
+}
+
+/// Opens for reading without waiting: a FIFO that somebody put there must not block the scrape.
+fn open(path: &Path) -> io::Result<fs::File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let descriptor = rustix::fs::open(path, flags, Mode::empty())?;
+    Ok(fs::File::from(descriptor))
+}
+
+fn read_from_start(file: &fs::File, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let mut filled = 0;
+    bytes.resize(bytes.capacity().max(4096), 0);
+    loop {
+        if filled == bytes.len() {
+            if filled >= MAX_BYTES {
+                bytes.clear();
+                return Err(io::Error::other("larger than 64 MiB"));
+            }
+            bytes.resize(filled * 2, 0);
+        }
+        let Some(room) = bytes.get_mut(filled..) else { break };
+        match file.read_at(room, filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                bytes.clear();
+                return Err(error);
+            }
+        }
+    }
+    bytes.truncate(filled);
+    Ok(())
+}
+
+fn lossy(bytes: Vec<u8>) -> String {
+    match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => match String::from_utf8_lossy(error.as_bytes()) {
+            Cow::Borrowed(text) => text.to_owned(),
+            Cow::Owned(text) => text,
+        },
+    }
+}

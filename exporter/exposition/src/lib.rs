@@ -1,0 +1,18 @@
+//! Prometheus exposition: what a metric family is, and how its samples become bytes.
+//!
+//! A collector writes sample lines through a [`Writer`]; a scrape's [`Block`]s are joined by
+//! [`encode`], which puts every family out whole, once, sorted by name, in the asked [`Format`].
+//! Text lines are the canonical form: OpenMetrics differs in headers and the end mark, protobuf is
+//! transcoded from the lines. The crate knows no source, no I/O and no HTTP.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod encode;
+mod family;
+mod samples;
+mod writer;
+
+pub use encode::{Encoded, Format, encode};
+pub use family::{Family, Kind, Str, is_metric_name, metric_name};
+pub use samples::{Samples, Value};
+pub use writer::{Block, Writer};

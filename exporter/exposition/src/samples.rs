@@ -1,0 +1,122 @@
+//! The lines of one family: `name{label="value",…} number`.
+
+use crate::Family;
+
+/// A number that can stand at the end of a sample line.
+pub trait Value {
+    /// Appends the shortest text that parses back to the same number.
+    fn write(self, out: &mut Vec<u8>);
+}
+
+/// Writes the sample lines of one family.
+pub struct Samples<'a> {
+    out: &'a mut Vec<u8>,
+    family: &'a Family,
+}
+
+macro_rules! integers { ($($t:ty),*) => {$(
+    impl Value for $t {
+        fn write(self, out: &mut Vec<u8>) {
+            out.extend_from_slice(itoa::Buffer::new().format(self).as_bytes());
+        }
+    }
+)*}}
+integers!(u8, u16, u32, u64, i32, i64, usize);
+
+impl Value for f64 {
+    fn write(self, out: &mut Vec<u8>) {
+        if self.is_nan() {
+            out.extend_from_slice(b"NaN");
+        } else if self.is_infinite() {
+            out.extend_from_slice(if self > 0.0 { b"+Inf" } else { b"-Inf" });
+        } else {
+            let mut buffer = zmij::Buffer::new();
+            let text = buffer.format(self);
+            out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
+        }
+    }
+}
+
+impl Value for bool {
+    fn write(self, out: &mut Vec<u8>) {
+        out.push(b'0' + u8::from(self));
+    }
+}
+
+// === impl Samples ===
+
+impl<'a> Samples<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>, family: &'a Family) -> Self {
+        Self { out, family }
+    }
+
+    /// Writes the sample of a family that has no labels.
+    pub fn value(&mut self, value: impl Value) {
+        self.sample(&[], value);
+    }
+
+    /// Writes a sample if the source has the number: an absent number is an absent line, never 0.
+    pub fn maybe(&mut self, value: Option<impl Value>) {
+        if let Some(value) = value {
+            self.value(value);
+        }
+    }
+
+    /// Writes a sample whose label values stand in the order of the family's declared labels.
+    pub fn row(&mut self, values: &[&str], value: impl Value) {
+        debug_assert_eq!(values.len(), self.family.labels.len(), "{}", self.family.name);
+        self.line("", self.family.labels.iter().copied().zip(values.iter().copied()), value);
+    }
+
+    /// Writes a sample with labels of its own, for families whose label set depends on the source.
+    pub fn sample(&mut self, labels: &[(&str, &str)], value: impl Value) {
+        self.line("", labels.iter().copied(), value);
+    }
+
+    /// Writes a sample of a histogram or summary: `suffix` is `_bucket`, `_sum`, `_count` or empty.
+    pub fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Value) {
+        self.line(suffix, labels.iter().copied(), value);
+    }
+
+    fn line<'l>(
+        &mut self,
+        suffix: &str,
+        labels: impl Iterator<Item = (&'l str, &'l str)>,
+        value: impl Value,
+    ) {
+        self.out.extend_from_slice(self.family.name.as_bytes());
+        self.out.extend_from_slice(suffix.as_bytes());
+        let mut open = b'{';
+        for (name, text) in labels {
+            self.out.push(open);
+            self.out.extend_from_slice(name.as_bytes());
+            self.out.extend_from_slice(b"=\"");
+            escape(self.out, text);
+            self.out.push(b'"');
+            open = b',';
+        }
+        if open == b',' {
+            self.out.push(b'}');
+        }
+        self.out.push(b' ');
+        value.write(self.out);
+        self.out.push(b'\n');
+    }
+}
+
+/// Appends a label value: backslash, quote and newline are escaped.
+fn escape(out: &mut Vec<u8>, text: &str) {
+    let special = |b: &u8| matches!(b, b'\\' | b'"' | b'\n');
+    if !text.as_bytes().iter().any(special) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    for &b in text.as_bytes() {
+        match b {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            _ => out.push(b),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Where a collector writes: sample lines in one buffer, and which family each stretch belongs to.
+
+use crate::{Family, Samples};
+
+/// What one collector wrote in one scrape.
+#[derive(Debug, Default)]
+pub struct Block {
+    pub(crate) lines: Vec<u8>,
+    pub(crate) spans: Vec<Span>,
+    /// What was left out and why, one clause each; the collector as a whole went on.
+    pub remarks: Vec<String>,
+    /// Whether built-in families of the same name replace this block's (textfiles).
+    pub guest: bool,
+}
+
+/// A stretch of lines of one family: it ends at `end` and starts where the one before it ends.
+#[derive(Debug)]
+pub(crate) struct Span {
+    pub(crate) family: Family,
+    pub(crate) end: usize,
+}
+
+/// Where a collector writes its families.
+///
+/// A family may be written in several stretches and by several collectors: [`encode`](crate::encode)
+/// joins them under one header. A family without a sample leaves no trace.
+#[derive(Debug, Default)]
+pub struct Writer {
+    block: Block,
+}
+
+/// Remarks kept of one collector in one scrape; more are only counted.
+const MAX_REMARKS: usize = 20;
+
+// === impl Writer ===
+
+impl Writer {
+    /// A writer whose buffer already has room for `bytes` of lines.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { block: Block { lines: Vec::with_capacity(bytes), ..Block::default() } }
+    }
+
+    /// Writes samples of one family.
+    pub fn family(&mut self, family: &Family, write: impl FnOnce(&mut Samples<'_>)) {
+        let start = self.block.lines.len();
+        write(&mut Samples::new(&mut self.block.lines, family));
+        if self.block.lines.len() > start {
+            let end = self.block.lines.len();
+            self.block.spans.push(Span { family: family.clone(), end });
+        }
+    }
+
+    /// Notes something that was left out while the collector went on; it is logged once and shown
+    /// on the status page. `text` names the thing and the reason.
+    pub fn remark(&mut self, text: impl Into<String>) {
+        match self.block.remarks.len() {
+            n if n < MAX_REMARKS => self.block.remarks.push(text.into()),
+            MAX_REMARKS => self.block.remarks.push("further remarks were left out".into()),
+            _ => {}
+        }
+    }
+
+    /// What was written.
+    pub fn finish(self) -> Block {
+        self.block
+    }
+}
+
+// === impl Block ===
+
+impl Block {
+    /// The number of samples.
+    #[expect(clippy::naive_bytecount, reason = "the compiler makes vector code of it")]
+    pub fn samples(&self) -> usize {
+        self.lines.iter().filter(|&&b| b == b'\n').count()
+    }
+
+    /// The bytes of sample lines, headers apart.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Families and their lines, in the order in which they were written.
+    pub fn families(&self) -> impl Iterator<Item = (&Family, &[u8])> {
+        let mut start = 0;
+        self.spans.iter().map(move |span| {
+            let lines = self.lines.get(start..span.end).unwrap_or_default();
+            start = span.end;
+            (&span.family, lines)
+        })
+    }
+}

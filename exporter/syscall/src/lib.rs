@@ -1,0 +1,5 @@
+//! System calls that rustix does not have, each behind a safe function.
+//!
+//! This is the one crate of the host half that may hold `unsafe`; it reads no files and knows no
+//! metrics.
+#![warn(missing_docs)]
