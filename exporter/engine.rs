@@ -1,0 +1,513 @@
+//! One scrape: every selected collector, within a deadline.
+//!
+//! A scrape starts one worker on the blocking pool, which runs the collectors one after the other;
+//! where one of them stalls, further workers run the rest beside it. So a healthy scrape pays for
+//! one hand-over between threads, and a stuck collector delays the others by milliseconds only.
+//! What is not ready at the deadline is left out and flagged; it is not started again until it has
+//! come back.
+
+use crate::selfmetrics::SelfMetrics;
+use collect::{Collector, Context, Error, Spec};
+use exposition::{Block, Encoded, Family, Format, Writer, encode};
+use std::{
+    collections::HashSet,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{sync::Notify, time};
+
+/// How long a worker may be busy with one collector before another worker takes over the rest.
+const STALL: Duration = Duration::from_millis(10);
+
+static SUCCESS: Family = Family::gauge(
+    "node_scrape_collector_success",
+    "Whether the collector gave all that it has: 0 where it failed, ran late or has no data.",
+    &["collector"],
+);
+static DURATION: Family = Family::gauge(
+    "node_scrape_collector_duration_seconds",
+    "How long the collector ran in this scrape.",
+    &["collector"],
+);
+static TIMED_OUT: Family = Family::gauge(
+    "hybrid_scrape_collector_timed_out",
+    "Whether the collector was not done at the scrape's deadline.",
+    &["collector"],
+);
+static NO_DATA: Family = Family::gauge(
+    "hybrid_scrape_collector_no_data",
+    "Whether the machine has nothing for the collector to read, which is no failure.",
+    &["collector"],
+);
+static SHADOWED: Family = Family::gauge(
+    "hybrid_scrape_shadowed_families",
+    "Textfile families left out because a built-in family of the same name was there.",
+    &[],
+);
+
+/// The families that the engine adds to every scrape.
+pub static FAMILIES: [&Family; 5] = [&SUCCESS, &DURATION, &TIMED_OUT, &NO_DATA, &SHADOWED];
+
+/// The collectors that are enabled, and the scrapes that run over them.
+#[derive(Debug)]
+pub struct Engine {
+    slots: Vec<Arc<Slot>>,
+    /// Scrapes of everything, and of one part: those that peers ask for at the same time share.
+    gates: [Gate; 2],
+    runs: AtomicU64,
+    own: Option<Arc<SelfMetrics>>,
+}
+
+/// Which collectors a scrape is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Select {
+    /// All that are enabled.
+    All,
+    /// Those of one part, such as `node`.
+    Part(&'static str),
+    /// Those named, all of which must be enabled.
+    Only(Vec<String>),
+    /// All but those named.
+    Except(Vec<String>),
+}
+
+/// Why a selection cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such collector.
+    #[error("missing collector: {0}")]
+    Missing(String),
+    /// The collector is not enabled.
+    #[error("disabled collector: {0}")]
+    Disabled(String),
+}
+
+/// What a scrape gave.
+#[derive(Debug)]
+pub struct Scrape {
+    begun: Instant,
+    blocks: Vec<Block>,
+}
+
+/// How a collector fared last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// No scrape has asked for it.
+    #[default]
+    NotRun,
+    /// It gave all that it has.
+    Ok,
+    /// The machine has nothing for it to read.
+    NoData,
+    /// It failed, wholly or in part.
+    Failed,
+    /// It was not done at the scrape's deadline.
+    TimedOut,
+}
+
+/// A collector, for people to see.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Its name.
+    pub name: &'static str,
+    /// What it gives.
+    pub doc: &'static str,
+    /// The part that it belongs to, as in `/metrics/node`.
+    pub part: &'static str,
+    /// How it fared last.
+    pub state: State,
+    /// Its last run, if there was one.
+    pub last: Option<Last>,
+}
+
+/// A collector's last run.
+#[derive(Clone, Debug, Default)]
+pub struct Last {
+    /// How long it took, or has taken so far.
+    pub duration: Duration,
+    /// How many samples it wrote.
+    pub samples: usize,
+    /// Why it failed or has no data.
+    pub error: Option<String>,
+    /// What it left out, and why.
+    pub remarks: Vec<String>,
+}
+
+/// One enabled collector.
+#[derive(Debug)]
+struct Slot {
+    spec: &'static Spec,
+    context: Context,
+    seat: Mutex<Seat>,
+    returned: Condvar,
+    room: AtomicUsize,
+    status: Mutex<(State, Option<Last>)>,
+}
+
+/// Where the collector of a slot is.
+enum Seat {
+    /// It waits for a scrape.
+    Idle(Box<dyn Collector>),
+    /// The scrape of this number runs it.
+    Running(u64),
+    /// It runs past the deadline of the scrape that started it.
+    Late,
+}
+
+/// One scrape in progress, shared by its workers.
+struct Run {
+    number: u64,
+    slots: Vec<Arc<Slot>>,
+    begun: Instant,
+    deadline: Instant,
+    next: AtomicUsize,
+    results: Mutex<Results>,
+    finished: Notify,
+}
+
+#[derive(Default)]
+struct Results {
+    outcomes: Vec<Option<Outcome>>,
+    done: usize,
+    closed: bool,
+}
+
+/// What one collector gave in one scrape.
+struct Outcome {
+    state: State,
+    duration: Duration,
+    block: Block,
+    error: Option<String>,
+}
+
+/// Lets requests that come while a scrape runs share the next one, which begins after they came.
+#[derive(Debug, Default)]
+struct Gate {
+    turn: tokio::sync::Mutex<()>,
+    latest: Mutex<Option<Arc<Scrape>>>,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// Builds the collectors. Fails on a wrong option.
+    pub fn new(
+        context: &Context,
+        enabled: &[&'static Spec],
+        own: Option<Arc<SelfMetrics>>,
+    ) -> Result<Self, Error> {
+        let slots = enabled
+            .iter()
+            .map(|spec| Ok(Arc::new(Slot::new(spec, context)?)))
+            .collect::<Result<_, Error>>()?;
+        Ok(Self { slots, gates: <[Gate; 2]>::default(), runs: AtomicU64::new(0), own })
+    }
+
+    /// Runs the selected collectors and gives what was ready at `deadline`.
+    ///
+    /// Requests for the same selection that come while a scrape runs wait for it and then share one
+    /// scrape that begins after the last of them came, so that any number of clients cost two
+    /// scrapes and nobody gets numbers older than the request.
+    pub async fn scrape(
+        self: &Arc<Self>,
+        select: &Select,
+        deadline: time::Instant,
+    ) -> Result<Arc<Scrape>, Refusal> {
+        let slots = self.select(select)?;
+        let [all, part] = &self.gates;
+        let gate = match select {
+            Select::All => all,
+            Select::Part(_) => part,
+            Select::Only(_) | Select::Except(_) => return Ok(self.run(slots, deadline).await),
+        };
+        let came = Instant::now();
+        // A scrape in progress may have a later deadline than this request: after half of the time
+        // that is left, this request goes its own way.
+        let patience = deadline.saturating_duration_since(time::Instant::now()) / 2;
+        let turn = time::timeout(patience, gate.turn.lock()).await;
+        if let Some(scrape) = &*lock(&gate.latest)
+            && scrape.begun >= came
+        {
+            return Ok(Arc::clone(scrape));
+        }
+        let scrape = self.run(slots, deadline).await;
+        if turn.is_ok() {
+            *lock(&gate.latest) = Some(Arc::clone(&scrape));
+        }
+        Ok(scrape)
+    }
+
+    /// Every enabled collector and how it fared last.
+    pub fn status(&self) -> Vec<Status> {
+        let status = |slot: &Arc<Slot>| {
+            let (state, last) = lock(&slot.status).clone();
+            Status { name: slot.spec.name, doc: slot.spec.doc, part: "node", state, last }
+        };
+        self.slots.iter().map(status).collect()
+    }
+
+    fn select(&self, select: &Select) -> Result<Vec<Arc<Slot>>, Refusal> {
+        let pick = |keep: &dyn Fn(&str) -> bool| {
+            self.slots.iter().filter(|slot| keep(slot.spec.name)).cloned().collect()
+        };
+        match select {
+            Select::All | Select::Part(_) => Ok(self.slots.clone()),
+            Select::Except(names) => Ok(pick(&|name| !names.iter().any(|n| n == name))),
+            Select::Only(names) => {
+                let enabled: HashSet<&str> = self.slots.iter().map(|s| s.spec.name).collect();
+                match names.iter().find(|name| !enabled.contains(name.as_str())) {
+                    None => Ok(pick(&|name| names.iter().any(|n| n == name))),
+                    Some(name) if host::COLLECTORS.iter().any(|spec| spec.name == name) => {
+                        Err(Refusal::Disabled(name.clone()))
+                    }
+                    Some(name) => Err(Refusal::Missing(name.clone())),
+                }
+            }
+        }
+    }
+
+    async fn run(&self, slots: Vec<Arc<Slot>>, deadline: time::Instant) -> Arc<Scrape> {
+        let run = Arc::new(Run {
+            number: self.runs.fetch_add(1, Ordering::Relaxed),
+            begun: Instant::now(),
+            deadline: deadline.into_std(),
+            next: AtomicUsize::new(0),
+            results: Mutex::new(Results {
+                outcomes: slots.iter().map(|_| None).collect(),
+                ..Results::default()
+            }),
+            finished: Notify::new(),
+            slots,
+        });
+        run.start_worker();
+        let mut begun = 0;
+        while !run.slots.is_empty() {
+            let now = run.next.load(Ordering::Relaxed);
+            tokio::select! {
+                () = run.finished.notified() => break,
+                () = time::sleep_until(deadline) => break,
+                () = time::sleep(STALL) => if now == begun && now < run.slots.len() {
+                    run.start_worker();
+                },
+            }
+            begun = now;
+        }
+        Arc::new(self.finish(&run))
+    }
+
+    /// Closes the run, flags what is not ready and adds what the engine itself has to say.
+    fn finish(&self, run: &Run) -> Scrape {
+        let mut results = lock(&run.results);
+        results.closed = true;
+        let outcomes = mem::take(&mut results.outcomes);
+        drop(results);
+        let outcomes: Vec<Outcome> = outcomes
+            .into_iter()
+            .zip(&run.slots)
+            .map(|(outcome, slot)| outcome.unwrap_or_else(|| slot.give_up(run)))
+            .collect();
+        let mut out = Writer::default();
+        let rows = || run.slots.iter().zip(&outcomes).map(|(slot, o)| (slot.spec.name, o));
+        out.family(&DURATION, |s| {
+            rows().for_each(|(name, o)| s.row(&[name], o.duration.as_secs_f64()));
+        });
+        out.family(&SUCCESS, |s| rows().for_each(|(name, o)| s.row(&[name], o.state == State::Ok)));
+        out.family(&TIMED_OUT, |s| {
+            rows().for_each(|(name, o)| s.row(&[name], o.state == State::TimedOut));
+        });
+        out.family(&NO_DATA, |s| {
+            rows().for_each(|(name, o)| s.row(&[name], o.state == State::NoData));
+        });
+        if let Some(own) = &self.own {
+            own.scraped(
+                outcomes.iter().filter(|o| o.state == State::Failed).count(),
+                outcomes.iter().filter(|o| o.state == State::TimedOut).count(),
+            );
+            own.write(&mut out);
+        }
+        for (slot, outcome) in run.slots.iter().zip(&outcomes) {
+            slot.note(outcome);
+        }
+        let mut blocks: Vec<Block> = outcomes.into_iter().map(|o| o.block).collect();
+        blocks.push(out.finish());
+        Scrape { begun: run.begun, blocks }
+    }
+}
+
+// === impl Scrape ===
+
+impl Scrape {
+    /// The body in `format`.
+    pub fn encode(&self, format: Format) -> Encoded {
+        let blocks: Vec<&Block> = self.blocks.iter().collect();
+        encode(&blocks, format)
+    }
+}
+
+// === impl Slot ===
+
+impl Slot {
+    fn new(spec: &'static Spec, context: &Context) -> Result<Self, Error> {
+        let collector = (spec.build)(context)?;
+        Ok(Self {
+            spec,
+            context: context.clone(),
+            seat: Mutex::new(Seat::Idle(collector)),
+            returned: Condvar::new(),
+            room: AtomicUsize::new(1024),
+            status: Mutex::default(),
+        })
+    }
+
+    /// Runs the collector, after the scrape that has it now; `None` where that takes past the
+    /// deadline.
+    fn collect(&self, run: &Run) -> Option<Outcome> {
+        let mut collector = self.take(run)?;
+        let begun = Instant::now();
+        let mut out = Writer::with_capacity(self.room.load(Ordering::Relaxed));
+        let result = catch_unwind(AssertUnwindSafe(|| collector.collect(&mut out)));
+        let duration = begun.elapsed();
+        let (state, error) = match result {
+            Ok(Ok(())) => (State::Ok, None),
+            Ok(Err(error)) if error.is_no_data() => (State::NoData, Some(error.to_string())),
+            Ok(Err(error)) => (State::Failed, Some(error.to_string())),
+            Err(_) => {
+                // Its state may be half made: a new one takes its place.
+                if let Ok(fresh) = (self.spec.build)(&self.context) {
+                    collector = fresh;
+                }
+                (State::Failed, Some("panicked; please report it".to_owned()))
+            }
+        };
+        *lock(&self.seat) = Seat::Idle(collector);
+        self.returned.notify_one();
+        let block = out.finish();
+        self.room.store(block.len() + block.len() / 8, Ordering::Relaxed);
+        Some(Outcome { state, duration, block, error })
+    }
+
+    fn take(&self, run: &Run) -> Option<Box<dyn Collector>> {
+        let mut seat = lock(&self.seat);
+        loop {
+            match mem::replace(&mut *seat, Seat::Running(run.number)) {
+                Seat::Idle(collector) => return Some(collector),
+                Seat::Late => {
+                    *seat = Seat::Late;
+                    return None;
+                }
+                running @ Seat::Running(_) => {
+                    *seat = running;
+                    let left = run.deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    let waited = self.returned.wait_timeout(seat, left);
+                    seat = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    /// The outcome of a collector that is not done at the deadline.
+    fn give_up(&self, run: &Run) -> Outcome {
+        let mut seat = lock(&self.seat);
+        if matches!(*seat, Seat::Running(number) if number == run.number) {
+            *seat = Seat::Late;
+        }
+        drop(seat);
+        Outcome::timed_out(run.begun.elapsed())
+    }
+
+    /// Keeps the outcome for people to see, and logs what changed.
+    fn note(&self, outcome: &Outcome) {
+        let last = Last {
+            duration: outcome.duration,
+            samples: outcome.block.samples(),
+            error: outcome.error.clone(),
+            remarks: outcome.block.remarks.clone(),
+        };
+        let mut status = lock(&self.status);
+        let (was, before) = mem::replace(&mut *status, (outcome.state, Some(last)));
+        drop(status);
+        let collector = self.spec.name;
+        let known = before.as_ref().map_or(&[][..], |last| &last.remarks);
+        for remark in outcome.block.remarks.iter().filter(|r| !known.contains(r)) {
+            tracing::warn!(collector, remark, "left out");
+        }
+        let error = outcome.error.as_deref().unwrap_or_default();
+        let same = was == outcome.state && before.and_then(|b| b.error) == outcome.error;
+        match outcome.state {
+            _ if same => {}
+            State::Failed => tracing::warn!(collector, error, "collector failed"),
+            State::TimedOut => tracing::warn!(collector, "collector timed out"),
+            State::NoData => tracing::debug!(collector, error, "collector has no data"),
+            State::Ok if matches!(was, State::Failed | State::TimedOut) => {
+                tracing::info!(collector, "collector recovered");
+            }
+            State::Ok | State::NotRun => {}
+        }
+    }
+}
+
+impl std::fmt::Debug for Seat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Idle(_) => "Idle",
+            Self::Running(_) => "Running",
+            Self::Late => "Late",
+        })
+    }
+}
+
+// === impl Run ===
+
+impl Run {
+    fn start_worker(self: &Arc<Self>) {
+        let run = Arc::clone(self);
+        drop(tokio::task::spawn_blocking(move || run.work()));
+    }
+
+    /// Runs collectors until none is left to begin.
+    fn work(&self) {
+        loop {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(slot) = self.slots.get(index) else { return };
+            let outcome =
+                slot.collect(self).unwrap_or_else(|| Outcome::timed_out(self.begun.elapsed()));
+            let mut results = lock(&self.results);
+            if results.closed {
+                return;
+            }
+            if let Some(place) = results.outcomes.get_mut(index) {
+                *place = Some(outcome);
+                results.done += 1;
+            }
+            if results.done == self.slots.len() {
+                self.finished.notify_one();
+                return;
+            }
+        }
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    fn timed_out(duration: Duration) -> Self {
+        let error = Some("not done at the scrape's deadline".to_owned());
+        Self { state: State::TimedOut, duration, block: Block::default(), error }
+    }
+}
+
+/// A lock whose holder panicked still guards whole values: each is written in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

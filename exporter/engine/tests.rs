@@ -1,0 +1,155 @@
+//! The engine over collectors that hang, panic and lack data.
+
+use super::*;
+use collect::{Clock, Options, Result, Root};
+use std::sync::atomic::AtomicU32;
+
+static VALUE: Family = Family::gauge("test_value", "A number.", &["from"]);
+
+macro_rules! spec {
+    ($name:literal, $collect:expr) => {
+        Spec {
+            name: $name,
+            doc: "",
+            default: true,
+            families: &[],
+            opts: &[],
+            build: |_| Ok(Box::new(Function($collect))),
+        }
+    };
+}
+
+struct Function(fn(&mut Writer) -> Result<()>);
+
+impl Collector for Function {
+    fn collect(&mut self, out: &mut Writer) -> Result<()> {
+        (self.0)(out)
+    }
+}
+
+/// A latch that holds a collector until the test opens it.
+struct Latch(Mutex<bool>, Condvar);
+
+impl Latch {
+    const fn new() -> Self {
+        Self(Mutex::new(false), Condvar::new())
+    }
+
+    fn wait(&self) {
+        let guard = self.1.wait_while(lock(&self.0), |open| !*open);
+        drop(guard.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn open(&self) {
+        *lock(&self.0) = true;
+        self.1.notify_all();
+    }
+}
+
+fn engine(specs: &[&'static Spec]) -> Arc<Engine> {
+    let root = Root::new("/nonexistent");
+    let context = Context {
+        proc: root.clone(),
+        sys: root.clone(),
+        rootfs: root.clone(),
+        udev: root,
+        options: Options::default(),
+        clock: Clock::new(|| std::time::SystemTime::UNIX_EPOCH),
+    };
+    Arc::new(Engine::new(&context, specs, None).unwrap())
+}
+
+async fn text(engine: &Arc<Engine>, select: &Select, timeout: Duration) -> String {
+    let scrape = engine.scrape(select, time::Instant::now() + timeout).await.unwrap();
+    String::from_utf8(scrape.encode(Format::Text).body).unwrap()
+}
+
+static GOOD: Spec = spec!("good", |out| {
+    out.family(&VALUE, |s| s.row(&["good"], 1u64));
+    Ok(())
+});
+
+#[tokio::test]
+async fn a_stuck_collector_costs_its_own_families_only_and_recovers() {
+    static LATCH: Latch = Latch::new();
+    static STARTS: AtomicU32 = AtomicU32::new(0);
+    static STUCK: Spec = spec!("stuck", |out| {
+        STARTS.fetch_add(1, Ordering::Relaxed);
+        LATCH.wait();
+        out.family(&VALUE, |s| s.row(&["stuck"], 1u64));
+        Ok(())
+    });
+    let engine = engine(&[&STUCK, &GOOD]);
+    let first = text(&engine, &Select::All, Duration::from_millis(300)).await;
+    assert!(first.contains("test_value{from=\"good\"} 1\n"), "{first}");
+    assert!(!first.contains("test_value{from=\"stuck\"}"), "{first}");
+    assert!(first.contains("hybrid_scrape_collector_timed_out{collector=\"stuck\"} 1\n"));
+    assert!(first.contains("node_scrape_collector_success{collector=\"stuck\"} 0\n"));
+    // The second scrape does not wait for it again, nor start it again.
+    let begun = Instant::now();
+    let second = text(&engine, &Select::All, Duration::from_secs(60)).await;
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    assert!(second.contains("hybrid_scrape_collector_timed_out{collector=\"stuck\"} 1\n"));
+    assert_eq!(STARTS.load(Ordering::Relaxed), 1);
+    LATCH.open();
+    // It comes back on another thread; each scrape is bounded, so is their number.
+    for _ in 0..10_000 {
+        if text(&engine, &Select::All, Duration::from_secs(60)).await.contains("{from=\"stuck\"} 1")
+        {
+            return;
+        }
+    }
+    panic!("the collector never recovered");
+}
+
+#[tokio::test]
+async fn a_panic_is_a_failure_and_no_data_is_none() {
+    static PANICS: Spec = spec!("panics", |_| panic!("on purpose"));
+    static EMPTY: Spec = spec!("empty", |_| Err(Error::no_data("no such device")));
+    let engine = engine(&[&PANICS, &EMPTY, &GOOD]);
+    for _ in 0..2 {
+        let body = text(&engine, &Select::All, Duration::from_secs(60)).await;
+        assert!(body.contains("test_value{from=\"good\"} 1\n"), "{body}");
+        assert!(body.contains("node_scrape_collector_success{collector=\"panics\"} 0\n"));
+        assert!(body.contains("hybrid_scrape_collector_no_data{collector=\"panics\"} 0\n"));
+        assert!(body.contains("node_scrape_collector_success{collector=\"empty\"} 0\n"));
+        assert!(body.contains("hybrid_scrape_collector_no_data{collector=\"empty\"} 1\n"));
+    }
+    let states: Vec<State> = engine.status().into_iter().map(|s| s.state).collect();
+    assert_eq!(states, [State::Failed, State::NoData, State::Ok]);
+}
+
+#[tokio::test]
+async fn forty_clients_share_scrapes() {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    static COUNTED: Spec = spec!("counted", |out| {
+        let n = RUNS.fetch_add(1, Ordering::Relaxed);
+        out.family(&VALUE, |s| s.row(&["counted"], n));
+        Ok(())
+    });
+    let engine = engine(&[&COUNTED]);
+    let clients = (0..40).map(|_| {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move { text(&engine, &Select::All, Duration::from_secs(60)).await })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        assert!(client.await.unwrap().contains("test_value{from=\"counted\"}"));
+    }
+    assert!(RUNS.load(Ordering::Relaxed) <= 2, "{} runs", RUNS.load(Ordering::Relaxed));
+}
+
+#[tokio::test]
+async fn selections() {
+    let engine = engine(&[&GOOD]);
+    let only = |name: &str| Select::Only(vec![name.to_owned()]);
+    let refusal = async |select| {
+        let deadline = time::Instant::now() + Duration::from_secs(60);
+        engine.scrape(&select, deadline).await.map(drop)
+    };
+    assert_eq!(refusal(only("nope")).await, Err(Refusal::Missing("nope".into())));
+    assert_eq!(refusal(only("loadavg")).await, Err(Refusal::Disabled("loadavg".into())));
+    assert_eq!(refusal(only("good")).await, Ok(()));
+    let rest = Select::Except(vec!["good".into(), "nope".into()]);
+    let body = text(&engine, &rest, Duration::from_secs(60)).await;
+    assert!(!body.contains("test_value"), "{body}");
+}

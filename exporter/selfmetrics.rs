@@ -1,0 +1,227 @@
+//! The exporter's own numbers: what its process uses, and how its scrapes fared.
+//!
+//! The process's numbers come from `/proc/self/{stat,limits,fd}` of the exporter's own `/proc`,
+//! whatever `--path.procfs` says, under the names that every Prometheus client library uses.
+
+use collect::{Kept, Root};
+use exposition::{Family, Samples, Writer};
+use prometheus_client::metrics::counter::Counter;
+use std::sync::{Mutex, PoisonError};
+
+static BUILD_INFO: Family = Family::gauge(
+    "hybrid_exporter_build_info",
+    "The version of the exporter that answers; always 1.",
+    &["version", "revision"],
+);
+static CPU: Family = Family::counter(
+    "process_cpu_seconds_total",
+    "User and system CPU time of the exporter's process, in seconds.",
+    &[],
+);
+static RESIDENT: Family = Family::gauge(
+    "process_resident_memory_bytes",
+    "Memory of the exporter's process that is in RAM, in bytes.",
+    &[],
+);
+static VIRTUAL: Family = Family::gauge(
+    "process_virtual_memory_bytes",
+    "Address space of the exporter's process, in bytes.",
+    &[],
+);
+static VIRTUAL_MAX: Family = Family::gauge(
+    "process_virtual_memory_max_bytes",
+    "Limit of the process's address space, in bytes; absent where there is none.",
+    &[],
+);
+static OPEN_FDS: Family =
+    Family::gauge("process_open_fds", "Descriptors that the exporter's process has open.", &[]);
+static MAX_FDS: Family =
+    Family::gauge("process_max_fds", "Descriptors that the exporter's process may have open.", &[]);
+static START_TIME: Family = Family::gauge(
+    "process_start_time_seconds",
+    "When the exporter's process started, in seconds since 1970.",
+    &[],
+);
+static SCRAPES: Family = Family::counter(
+    "hybrid_scrapes_total",
+    "Runs of the collectors; requests that come at the same time share one.",
+    &[],
+);
+static ERRORS: Family = Family::counter(
+    "hybrid_scrape_collector_errors_total",
+    "Collector runs that did not give everything, by reason.",
+    &["reason"],
+);
+static REQUESTS: Family =
+    Family::counter("hybrid_http_requests_total", "Answered requests by status code.", &["code"]);
+static BYTES: Family = Family::counter(
+    "hybrid_http_response_bytes_total",
+    "Body bytes sent for metrics, as encoded, by content encoding.",
+    &["encoding"],
+);
+
+/// The exporter's own families, for the docs.
+pub static FAMILIES: [&Family; 12] = [
+    &BUILD_INFO,
+    &CPU,
+    &RESIDENT,
+    &VIRTUAL,
+    &VIRTUAL_MAX,
+    &OPEN_FDS,
+    &MAX_FDS,
+    &START_TIME,
+    &SCRAPES,
+    &ERRORS,
+    &REQUESTS,
+    &BYTES,
+];
+
+/// The status codes that the exporter answers with.
+const CODES: [u16; 8] = [200, 400, 404, 405, 406, 431, 500, 503];
+/// The content encodings that the exporter answers with.
+const ENCODINGS: [&str; 3] = ["identity", "gzip", "zstd"];
+
+/// Counters of the exporter's own doings, and the files about its process.
+#[derive(Debug)]
+pub struct SelfMetrics {
+    scrapes: Counter,
+    failed: Counter,
+    timed_out: Counter,
+    requests: [Counter; CODES.len()],
+    bytes: [Counter; ENCODINGS.len()],
+    process: Mutex<Process>,
+}
+
+#[derive(Debug)]
+struct Process {
+    root: Root,
+    stat: Kept,
+    limits: Limits,
+    /// Seconds since 1970; the start in ticks after boot plus the time of boot.
+    started: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Limits {
+    files: Option<u64>,
+    address_space: Option<u64>,
+}
+
+// === impl SelfMetrics ===
+
+impl SelfMetrics {
+    /// Counters that start at 0.
+    pub fn new() -> Self {
+        Self {
+            scrapes: Counter::default(),
+            failed: Counter::default(),
+            timed_out: Counter::default(),
+            requests: <[Counter; CODES.len()]>::default(),
+            bytes: <[Counter; ENCODINGS.len()]>::default(),
+            process: Mutex::new(Process::new(Root::new("/proc"))),
+        }
+    }
+
+    /// Counts a run of the collectors, and how many of them failed or were late.
+    pub fn scraped(&self, failed: usize, timed_out: usize) {
+        self.scrapes.inc();
+        self.failed.inc_by(failed as u64);
+        self.timed_out.inc_by(timed_out as u64);
+    }
+
+    /// Counts an answered request.
+    pub fn answered(&self, code: u16) {
+        if let Some((_, counter)) = CODES.iter().zip(&self.requests).find(|(c, _)| **c == code) {
+            counter.inc();
+        }
+    }
+
+    /// Counts the body bytes of an answer with metrics; `encoding` is identity, gzip or zstd.
+    pub fn sent(&self, encoding: &str, bytes: usize) {
+        if let Some((_, counter)) = ENCODINGS.iter().zip(&self.bytes).find(|(e, _)| **e == encoding)
+        {
+            counter.inc_by(bytes as u64);
+        }
+    }
+
+    /// Writes every family.
+    pub fn write(&self, out: &mut Writer) {
+        let revision = option_env!("HYBRID_REVISION").unwrap_or("unknown");
+        out.family(&BUILD_INFO, |s| s.row(&[env!("CARGO_PKG_VERSION"), revision], 1u64));
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).write(out);
+        out.family(&SCRAPES, |s| s.value(self.scrapes.get()));
+        out.family(&ERRORS, |s| {
+            s.row(&["failed"], self.failed.get());
+            s.row(&["timed_out"], self.timed_out.get());
+        });
+        out.family(&REQUESTS, |s| {
+            for (code, counter) in CODES.iter().zip(&self.requests) {
+                s.row(&[&code.to_string()], counter.get());
+            }
+        });
+        let rows = |s: &mut Samples<'_>| {
+            for (encoding, counter) in ENCODINGS.iter().zip(&self.bytes) {
+                s.row(&[encoding], counter.get());
+            }
+        };
+        out.family(&BYTES, rows);
+    }
+}
+
+impl Default for SelfMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// === impl Process ===
+
+impl Process {
+    fn new(root: Root) -> Self {
+        let limits = Limits::read(&root);
+        Self { stat: root.keep("self/stat"), limits, started: None, root }
+    }
+
+    fn write(&mut self, out: &mut Writer) {
+        let ticks = rustix::param::clock_ticks_per_second() as f64;
+        let page = rustix::param::page_size() as u64;
+        if let Ok(stat) = self.stat.read() {
+            // The command's name may hold spaces and parentheses: fields are counted after the last
+            // one, from field 3 on.
+            let rest = stat.as_str().rsplit_once(')').map_or("", |(_, rest)| rest);
+            let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+            let field = |n: usize| fields.get(n - 3).and_then(|f| f.parse::<u64>().ok());
+            let cpu = field(14).zip(field(15)).map(|(user, system)| (user + system) as f64 / ticks);
+            out.family(&CPU, |s| s.maybe(cpu));
+            out.family(&VIRTUAL, |s| s.maybe(field(23)));
+            out.family(&RESIDENT, |s| s.maybe(field(24).map(|pages| pages * page)));
+            if self.started.is_none() {
+                let boot = self.root.read("stat").ok().and_then(|file| {
+                    let line = file.text().lines().find_map(|l| l.strip_prefix("btime "))?;
+                    line.trim().parse::<f64>().ok()
+                });
+                self.started = field(22).zip(boot).map(|(start, boot)| start as f64 / ticks + boot);
+            }
+        }
+        out.family(&START_TIME, |s| s.maybe(self.started));
+        out.family(&VIRTUAL_MAX, |s| s.maybe(self.limits.address_space));
+        out.family(&MAX_FDS, |s| s.maybe(self.limits.files));
+        // The listing's own descriptor is open only while it lists.
+        let open = self.root.list("self/fd").ok().map(|names| names.len().saturating_sub(1));
+        out.family(&OPEN_FDS, |s| s.maybe(open));
+    }
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// The soft limits of `/proc/self/limits`; `unlimited` is absent.
+    fn read(root: &Root) -> Self {
+        let Ok(file) = root.read("self/limits") else { return Self::default() };
+        let soft = |name: &str| {
+            let line = file.text().lines().find_map(|l| l.strip_prefix(name))?;
+            line.split_ascii_whitespace().next()?.parse().ok()
+        };
+        Self { files: soft("Max open files"), address_space: soft("Max address space") }
+    }
+}
