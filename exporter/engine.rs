@@ -189,8 +189,18 @@ struct Outcome {
 #[derive(Debug, Default)]
 struct Gate {
     turn: tokio::sync::Mutex<()>,
-    latest: Mutex<Option<Arc<Scrape>>>,
+    guests: Mutex<Guests>,
 }
+
+/// The requests at a gate, and the scrape that they may share.
+#[derive(Debug, Default)]
+struct Guests {
+    count: usize,
+    latest: Option<Arc<Scrape>>,
+}
+
+/// A request at a gate, until it is served or given up.
+struct Guest<'a>(&'a Gate);
 
 // === impl Engine ===
 
@@ -226,18 +236,17 @@ impl Engine {
             Select::Only(_) | Select::Except(_) => return Ok(self.run(slots, deadline).await),
         };
         let came = Instant::now();
+        let guest = gate.enter();
         // A scrape in progress may have a later deadline than this request: after half of the time
         // that is left, this request goes its own way.
         let patience = deadline.saturating_duration_since(time::Instant::now()) / 2;
         let turn = time::timeout(patience, gate.turn.lock()).await;
-        if let Some(scrape) = &*lock(&gate.latest)
-            && scrape.begun >= came
-        {
-            return Ok(Arc::clone(scrape));
+        if let Some(scrape) = guest.shared(came) {
+            return Ok(scrape);
         }
         let scrape = self.run(slots, deadline).await;
         if turn.is_ok() {
-            *lock(&gate.latest) = Some(Arc::clone(&scrape));
+            lock(&gate.guests).latest = Some(Arc::clone(&scrape));
         }
         Ok(scrape)
     }
@@ -346,6 +355,34 @@ impl Scrape {
     pub fn encode(&self, format: Format) -> Encoded {
         let blocks: Vec<&Block> = self.blocks.iter().collect();
         encode(&blocks, format)
+    }
+}
+
+// === impl Gate ===
+
+impl Gate {
+    fn enter(&self) -> Guest<'_> {
+        lock(&self.guests).count += 1;
+        Guest(self)
+    }
+}
+
+impl Guest<'_> {
+    /// The latest scrape, if it began after `came`.
+    fn shared(&self, came: Instant) -> Option<Arc<Scrape>> {
+        let guests = lock(&self.0.guests);
+        guests.latest.as_ref().filter(|scrape| scrape.begun >= came).cloned()
+    }
+}
+
+impl Drop for Guest<'_> {
+    /// The last one lets go of the scrape: nobody else can want it.
+    fn drop(&mut self) {
+        let mut guests = lock(&self.0.guests);
+        guests.count -= 1;
+        if guests.count == 0 {
+            guests.latest = None;
+        }
     }
 }
 
