@@ -71,7 +71,7 @@ pub fn expose_tree(spec: &Spec, dir: &Path, options: &[(&str, &str)]) -> String 
         assert_eq!(declared.kind, family.kind, "{}", family.name);
         assert!(!lines.is_empty(), "{} has no sample", family.name);
     }
-    let mut text = String::from_utf8(encode(&[&block], Format::Text).body).expect("UTF-8");
+    let mut text = String::from_utf8(encode(&[&block], Format::TEXT).body).expect("UTF-8");
     for remark in &block.remarks {
         text.extend(["remark: ", remark, "\n"]);
     }

@@ -1,85 +1,186 @@
 //! One scrape's blocks as one body: families sorted by name, each whole and once.
 
-use crate::{Block, Family, Kind};
-
-/// An exposition format, by its media type and version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// `text/plain; version=0.0.4`, which every Prometheus reads.
-    Text,
-    /// `application/openmetrics-text`.
-    OpenMetrics,
-}
+use crate::{
+    Block, Escaping, Format, Kind, Syntax, is_metric_name,
+    line::{self, Line},
+    protobuf,
+    samples::quote,
+    shape,
+    writer::Span,
+};
+use std::{borrow::Cow, collections::HashSet};
 
 /// A body, and what had to be left out of it.
 #[derive(Debug, Default)]
 pub struct Encoded {
     /// The exposition.
     pub body: Vec<u8>,
-    /// Names of families of guest blocks that built-in families of the same name replaced.
+    /// Names of guest families (textfiles) that built-in families of the same name replaced.
     pub shadowed: Vec<String>,
+}
+
+/// A family on its way out: all its lines, under the name that the format gives it.
+#[derive(Clone, Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) help: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) lines: Cow<'a, [u8]>,
+    pub(crate) guest: bool,
 }
 
 /// Joins `blocks` into one body.
 ///
-/// Stretches of the same family are put under one header, also across blocks. Where the blocks
-/// disagree on a family's type, the first block's wins, and a guest's lines are left out. A line
-/// whose name and labels repeat one before it in the same family is left out.
+/// Stretches of the same family are put under one header, also across blocks. Where they disagree
+/// on the family's type, the first one's wins. A guest family goes out only if no built-in family
+/// has one of its sample names. A line whose name and labels repeat one before it in the same family
+/// is left out.
 pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
-    let mut families: Vec<(&Family, &[u8], bool)> = Vec::new();
-    for block in blocks {
-        families.extend(block.families().map(|(family, lines)| (family, lines, block.guest)));
+    let mut out = Encoded::default();
+    let spans = blocks.iter().flat_map(|block| block.spans());
+    let mut parts: Vec<Part<'_>> =
+        spans.map(|(span, lines)| part(span, lines, format.escaping)).collect();
+    if parts.iter().any(|part| part.guest) {
+        shadow(&mut parts, &mut out.shadowed);
     }
-    families.sort_by(|a, b| a.0.name.cmp(&b.0.name).then(a.2.cmp(&b.2)));
-    let size: usize = families.iter().map(|(f, lines, _)| lines.len() + f.help.len() + 128).sum();
-    let mut out = Encoded { body: Vec::with_capacity(size), shadowed: Vec::new() };
-    for group in families.chunk_by(|a, b| a.0.name == b.0.name) {
-        let Some((family, first, guest)) = group.first() else { continue };
-        header(&mut out.body, family, format);
-        if group.len() == 1 {
-            out.body.extend_from_slice(first);
-            continue;
-        }
-        let mut seen = std::collections::HashSet::new();
-        for (_, lines, from_guest) in group {
-            if *from_guest != *guest {
-                out.shadowed.push(family.name.to_string());
-                continue;
-            }
-            for line in lines.split_inclusive(|&b| b == b'\n') {
-                let end = line.iter().rposition(|&b| b == b' ').unwrap_or(line.len());
-                if seen.insert(line.get(..end).unwrap_or(line)) {
-                    out.body.extend_from_slice(line);
-                }
+    parts.sort_by(|a, b| a.name.cmp(&b.name));
+    if format.is_openmetrics() || format.syntax == Syntax::Protobuf {
+        let joined = parts.chunk_by(|a, b| a.name == b.name).filter_map(join).collect();
+        let parts = shape::untype(joined, format.is_openmetrics());
+        for part in &parts {
+            if format.syntax == Syntax::Protobuf {
+                protobuf::family(&mut out.body, part);
+            } else {
+                openmetrics(&mut out.body, part);
             }
         }
+        if format.is_openmetrics() {
+            out.body.extend_from_slice(b"# EOF\n");
+        }
+        return out;
     }
-    if format == Format::OpenMetrics {
-        out.body.extend_from_slice(b"# EOF\n");
+    out.body.reserve(parts.iter().map(|part| part.lines.len() + part.help.len() + 128).sum());
+    for group in parts.chunk_by(|a, b| a.name == b.name) {
+        let Some(first) = group.first() else { continue };
+        let kind = match first.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Untyped => "untyped",
+            Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
+        };
+        header(&mut out.body, &first.name, kind, first.help, false);
+        match group {
+            [only] => out.body.extend_from_slice(&only.lines),
+            _ => distinct(&mut out.body, group.iter().map(|part| &*part.lines)),
+        }
     }
     out
 }
 
-fn header(out: &mut Vec<u8>, family: &Family, format: Format) {
-    let openmetrics = format == Format::OpenMetrics;
-    let name: &str = &family.name;
-    let (name, kind) = match (family.kind, openmetrics) {
-        (Kind::Counter, true) => match name.strip_suffix("_total") {
-            Some(base) => (base, "counter"),
-            None => (name, "unknown"),
-        },
-        (Kind::Counter, false) => (name, "counter"),
-        (Kind::Gauge, _) => (name, "gauge"),
-        (Kind::Untyped, true) => (name, "unknown"),
-        (Kind::Untyped, false) => (name, "untyped"),
-        (Kind::Histogram, _) => (name, "histogram"),
-        (Kind::Summary, _) => (name, "summary"),
+/// A span under the names that the format's escaping gives it.
+fn part<'a>(span: &'a Span, lines: &'a [u8], escaping: Escaping) -> Part<'a> {
+    let family = &span.family;
+    let mut part = Part {
+        name: Cow::Borrowed(&family.name),
+        help: &family.help,
+        kind: family.kind,
+        lines: Cow::Borrowed(lines),
+        guest: span.guest,
     };
-    if !family.help.is_empty() {
-        out.extend_from_slice(b"# HELP ");
-        out.extend_from_slice(name.as_bytes());
+    if span.quoted && escaping != Escaping::AllowUtf8 {
+        let name = escaping.metric(&family.name);
+        let mut escaped = Vec::with_capacity(lines.len() + lines.len() / 4);
+        for text in String::from_utf8_lossy(lines).lines() {
+            let Ok(mut line) = Line::parse(text) else { continue };
+            let suffix = line.name.strip_prefix(&*family.name).unwrap_or_default();
+            line.name = Cow::Owned(format!("{name}{suffix}"));
+            for at in 0..line.labels.len() {
+                let Some((label, _)) = line.labels.get(at) else { continue };
+                let mut label = escaping.label(label);
+                while line.labels.iter().enumerate().any(|(i, (n, _))| i != at && *n == *label) {
+                    label.push('_');
+                }
+                if let Some(slot) = line.labels.get_mut(at) {
+                    slot.0 = Cow::Owned(label);
+                }
+            }
+            line.write(&mut escaped);
+        }
+        let mut lines = Vec::with_capacity(escaped.len());
+        distinct(&mut lines, [&*escaped]);
+        (part.name, part.lines) = (Cow::Owned(name), Cow::Owned(lines));
+    }
+    part
+}
+
+/// Takes out guest families one of whose sample names a built-in family has.
+fn shadow(parts: &mut Vec<Part<'_>>, shadowed: &mut Vec<String>) {
+    let own: HashSet<String> =
+        parts.iter().filter(|part| !part.guest).flat_map(Part::names).collect();
+    parts.retain(|part| {
+        let keeps = !part.guest || !part.names().any(|name| own.contains(&name));
+        if !keeps && !shadowed.iter().any(|name| *name == part.name) {
+            shadowed.push(part.name.to_string());
+        }
+        keeps
+    });
+}
+
+/// The stretches of one family as one.
+fn join<'a>(group: &[Part<'a>]) -> Option<Part<'a>> {
+    let mut part = group.first()?.clone();
+    if group.len() > 1 {
+        let mut lines = Vec::new();
+        distinct(&mut lines, group.iter().map(|part| &*part.lines));
+        part.lines = Cow::Owned(lines);
+    }
+    Some(part)
+}
+
+/// Appends the lines whose series was not there before.
+pub(crate) fn distinct<'a>(out: &mut Vec<u8>, stretches: impl IntoIterator<Item = &'a [u8]>) {
+    let mut seen = HashSet::new();
+    for lines in stretches {
+        for line in lines.split_inclusive(|&b| b == b'\n') {
+            if seen.insert(line::series(line)) {
+                out.extend_from_slice(line);
+            }
+        }
+    }
+}
+
+fn openmetrics(out: &mut Vec<u8>, part: &Part<'_>) {
+    let (name, kind) = match part.kind {
+        Kind::Counter => (part.name.strip_suffix("_total").unwrap_or(&part.name), "counter"),
+        Kind::Gauge => (&*part.name, "gauge"),
+        Kind::Untyped => (&*part.name, "unknown"),
+        Kind::Histogram => (&*part.name, "histogram"),
+        Kind::Summary => (&*part.name, "summary"),
+    };
+    header(out, name, kind, part.help, true);
+    if !matches!(part.kind, Kind::Histogram | Kind::Summary) {
+        out.extend_from_slice(&part.lines);
+        return;
+    }
+    for group in shape::groups(name, part.kind, &part.lines).unwrap_or_default() {
+        shape::write_group(out, name, part.kind, &group);
+    }
+}
+
+fn header(out: &mut Vec<u8>, name: &str, kind: &str, help: &str, openmetrics: bool) {
+    let spelt = |out: &mut Vec<u8>| {
+        if is_metric_name(name) {
+            out.extend_from_slice(name.as_bytes());
+        } else {
+            quote(out, name);
+        }
         out.push(b' ');
-        for &b in family.help.as_bytes() {
+    };
+    if !help.is_empty() {
+        out.extend_from_slice(b"# HELP ");
+        spelt(out);
+        for &b in help.as_bytes() {
             match b {
                 b'\\' => out.extend_from_slice(b"\\\\"),
                 b'\n' => out.extend_from_slice(b"\\n"),
@@ -90,16 +191,36 @@ fn header(out: &mut Vec<u8>, family: &Family, format: Format) {
         out.push(b'\n');
     }
     out.extend_from_slice(b"# TYPE ");
-    out.extend_from_slice(name.as_bytes());
-    out.push(b' ');
+    spelt(out);
     out.extend_from_slice(kind.as_bytes());
     out.push(b'\n');
+}
+
+// === impl Part ===
+
+impl Part<'_> {
+    /// The names that the family's samples can have.
+    pub(crate) fn sample_names(&self) -> impl Iterator<Item = String> + use<> {
+        let suffixes: &[&str] = match self.kind {
+            Kind::Histogram => &["_bucket", "_sum", "_count"],
+            Kind::Summary => &["", "_sum", "_count"],
+            _ => &[""],
+        };
+        let name = self.name.to_string();
+        suffixes.iter().map(move |suffix| format!("{name}{suffix}"))
+    }
+
+    /// The family's own name and those of its samples.
+    fn names(&self) -> impl Iterator<Item = String> + use<> {
+        self.sample_names().chain([self.name.to_string()])
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Writer;
+    use crate::{Family, Writer};
+    use expect_test::expect;
 
     static FREQUENCY: Family = Family::gauge("node_cpu_frequency_hertz", "Frequency.", &["cpu"]);
 
@@ -123,21 +244,149 @@ mod tests {
             });
         });
         assert_eq!(
-            text(&[&a, &b], Format::Text),
+            text(&[&a, &b], Format::TEXT),
             "# HELP node_cpu_frequency_hertz Frequency.\n# TYPE node_cpu_frequency_hertz gauge\n\
              node_cpu_frequency_hertz{cpu=\"0\"} 1\nnode_cpu_frequency_hertz{cpu=\"1\"} 2.5\n"
         );
     }
 
+    fn guest(kind: Kind, name: &str, lines: &str) -> Block {
+        let family = Family {
+            name: crate::Str::Shared(name.into()),
+            help: crate::Str::Static("Of a file."),
+            kind,
+            labels: &[],
+        };
+        block(|w| w.guest(&family, lines.as_bytes()))
+    }
+
     #[test]
     fn a_guest_never_replaces_a_built_in_family() {
-        let mut guest = block(|w| w.family(&FREQUENCY, |s| s.row(&["9"], 99u64)));
-        guest.guest = true;
-        let own = block(|w| w.family(&FREQUENCY, |s| s.row(&["0"], 1u64)));
-        let encoded = encode(&[&guest, &own], Format::Text);
+        let guest_gauge =
+            guest(Kind::Gauge, "node_cpu_frequency_hertz", "node_cpu_frequency_hertz 99\n");
+        let guest_summary = guest(Kind::Summary, "node_cpu", "node_cpu_sum 99\n");
+        let own = block(|w| {
+            w.family(&FREQUENCY, |s| s.row(&["0"], 1u64));
+            w.family(&Family::gauge("node_cpu_sum", "", &[]), |s| s.value(1u64));
+        });
+        let encoded = encode(&[&guest_gauge, &guest_summary, &own], Format::TEXT);
         let body = String::from_utf8(encoded.body).unwrap();
         assert!(body.contains("{cpu=\"0\"} 1\n") && !body.contains("99"), "{body}");
-        assert_eq!(encoded.shadowed, ["node_cpu_frequency_hertz"]);
+        assert_eq!(encoded.shadowed, ["node_cpu_frequency_hertz", "node_cpu"]);
+    }
+
+    #[test]
+    fn names_beyond_ascii_are_escaped_or_quoted() {
+        let lines = "{\"my.c_total\",\"a.b\"=\"1\",a_b=\"2\"} 1\n";
+        let counter = guest(Kind::Counter, "my.c_total", lines);
+        let histogram = guest(
+            Kind::Histogram,
+            "my.h",
+            "{\"my.h_bucket\",le=\"+Inf\"} 1\n{\"my.h_sum\"} 2\n{\"my.h_count\"} 1\n",
+        );
+        expect![[r##"
+            # HELP my_c_total Of a file.
+            # TYPE my_c_total counter
+            my_c_total{a_b_="1",a_b="2"} 1
+            # HELP my_h Of a file.
+            # TYPE my_h histogram
+            my_h_bucket{le="+Inf"} 1
+            my_h_sum 2
+            my_h_count 1
+        "##]]
+        .assert_eq(&text(&[&counter, &histogram], Format::TEXT));
+        expect![[r##"
+            # HELP "my.c_total" Of a file.
+            # TYPE "my.c_total" counter
+            {"my.c_total","a.b"="1",a_b="2"} 1
+            # HELP "my.h" Of a file.
+            # TYPE "my.h" histogram
+            {"my.h_bucket",le="+Inf"} 1
+            {"my.h_sum"} 2
+            {"my.h_count"} 1
+        "##]]
+        .assert_eq(&text(&[&counter, &histogram], Format::TEXT.escaping(Escaping::AllowUtf8)));
+        expect![[r##"
+            # HELP U__my_2e_c_ Of a file.
+            # TYPE U__my_2e_c_ counter
+            U__my_2e_c__total{U__a_2e_b="1",a_b="2"} 1
+            # HELP U__my_2e_h Of a file.
+            # TYPE U__my_2e_h histogram
+            U__my_2e_h_bucket{le="+Inf"} 1
+            U__my_2e_h_sum 2
+            U__my_2e_h_count 1
+            # EOF
+        "##]]
+        .assert_eq(&text(&[&counter, &histogram], Format::OPENMETRICS.escaping(Escaping::Values)));
+    }
+
+    #[test]
+    fn openmetrics_unknown_is_what_its_rules_forbid() {
+        let own = block(|w| {
+            let mut one = |kind, name, value: f64| {
+                w.family(&Family::dynamic(kind, name, "", &[]), |s| s.value(value));
+            };
+            one(Kind::Counter, "a_total", 1.0);
+            one(Kind::Counter, "b_total", f64::NAN);
+            one(Kind::Counter, "c", 1.0);
+            one(Kind::Counter, "d_total", 1.0);
+            one(Kind::Gauge, "d", 1.0);
+            one(Kind::Counter, "e_total", 1.0);
+            one(Kind::Counter, "e_created_total", 1.0);
+            one(Kind::Gauge, "f_total", 1.0);
+            one(Kind::Gauge, "g_info", 1.0);
+            one(Kind::Gauge, "h_count", 7.0);
+        });
+        let torn = guest(Kind::Histogram, "h", "h_bucket{le=\"+Inf\"} 1\nh_count 1\n");
+        let whole = guest(
+            Kind::Histogram,
+            "i",
+            "i_bucket{x=\"1\",le=\"+Inf\"} 2\ni_sum{x=\"1\"} 2\ni_count{x=\"1\"} 2\n\
+             i_bucket{le=\"1e+06\",x=\"1\"} 2\ni_bucket{le=\"5\",x=\"1\"} 0\n",
+        );
+        let encoded = encode(&[&own, &torn, &whole], Format::OPENMETRICS);
+        assert_eq!(encoded.shadowed, ["h"]);
+        expect![[r##"
+            # TYPE a counter
+            a_total 1
+            # TYPE b_total unknown
+            b_total NaN
+            # TYPE c unknown
+            c 1
+            # TYPE d gauge
+            d 1
+            # TYPE d_total unknown
+            d_total 1
+            # TYPE e_created counter
+            e_created_total 1
+            # TYPE e_total unknown
+            e_total 1
+            # TYPE f_total gauge
+            f_total 1
+            # TYPE g_info gauge
+            g_info 1
+            # TYPE h_count gauge
+            h_count 7
+            # HELP i Of a file.
+            # TYPE i histogram
+            i_bucket{x="1",le="5.0"} 0
+            i_bucket{x="1",le="1e+06"} 2
+            i_bucket{x="1",le="+Inf"} 2
+            i_sum{x="1"} 2
+            i_count{x="1"} 2
+            # EOF
+        "##]]
+        .assert_eq(&String::from_utf8(encoded.body).unwrap());
+        expect![[r##"
+            # HELP h_bucket Of a file.
+            # TYPE h_bucket unknown
+            h_bucket{le="+Inf"} 1
+            # HELP h_count Of a file.
+            # TYPE h_count unknown
+            h_count 1
+            # EOF
+        "##]]
+        .assert_eq(&text(&[&torn], Format::OPENMETRICS));
     }
 
     #[test]
@@ -145,7 +394,7 @@ mod tests {
         let family = Family::counter("a_total", "Say \"a\".\n", &[]);
         let a = block(|w| w.family(&family, |s| s.value(f64::INFINITY)));
         assert_eq!(
-            text(&[&a], Format::OpenMetrics),
+            text(&[&a], Format::OPENMETRICS),
             "# HELP a Say \\\"a\\\".\\n\n# TYPE a counter\na_total +Inf\n# EOF\n"
         );
     }
@@ -153,6 +402,6 @@ mod tests {
     #[test]
     fn label_values_are_escaped() {
         let a = block(|w| w.family(&FREQUENCY, |s| s.row(&["a\\b\"c\nd"], 1u64)));
-        assert!(text(&[&a], Format::Text).contains("{cpu=\"a\\\\b\\\"c\\nd\"} 1\n"));
+        assert!(text(&[&a], Format::TEXT).contains("{cpu=\"a\\\\b\\\"c\\nd\"} 1\n"));
     }
 }

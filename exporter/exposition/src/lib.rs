@@ -7,12 +7,20 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod accept;
 mod encode;
+mod encoding;
 mod family;
+mod format;
+mod line;
+mod protobuf;
 mod samples;
+mod shape;
 mod writer;
 
-pub use encode::{Encoded, Format, encode};
+pub use encode::{Encoded, encode};
+pub use encoding::ContentEncoding;
 pub use family::{Family, Kind, Str, is_metric_name, metric_name};
+pub use format::{Escaping, Format, Syntax};
 pub use samples::{Samples, Value};
 pub use writer::{Block, Writer};

@@ -104,6 +104,34 @@ impl<'a> Samples<'a> {
     }
 }
 
+/// A number as Go prints it, as `le` and `quantile` are spelt: `1e+06`, `0.5`, `+Inf`.
+pub(crate) fn go_number(number: f64) -> String {
+    if !number.is_finite() {
+        return if number.is_nan() {
+            "NaN"
+        } else if number > 0.0 {
+            "+Inf"
+        } else {
+            "-Inf"
+        }
+        .into();
+    }
+    let text = format!("{number:e}");
+    match text.split_once('e').map(|(digits, power)| (digits, power.parse::<i32>())) {
+        Some((digits, Ok(power))) if !(-4..6).contains(&power) => {
+            format!("{digits}e{}{:02}", if power < 0 { '-' } else { '+' }, power.abs())
+        }
+        _ => number.to_string(),
+    }
+}
+
+/// Appends a text between quotes.
+pub(crate) fn quote(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    escape(out, text);
+    out.push(b'"');
+}
+
 /// Appends a label value: backslash, quote and newline are escaped.
 fn escape(out: &mut Vec<u8>, text: &str) {
     let special = |b: &u8| matches!(b, b'\\' | b'"' | b'\n');

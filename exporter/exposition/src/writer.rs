@@ -1,6 +1,6 @@
 //! Where a collector writes: sample lines in one buffer, and which family each stretch belongs to.
 
-use crate::{Family, Samples};
+use crate::{Family, Samples, is_metric_name};
 
 /// What one collector wrote in one scrape.
 #[derive(Debug, Default)]
@@ -9,8 +9,6 @@ pub struct Block {
     pub(crate) spans: Vec<Span>,
     /// What was left out and why, one clause each; the collector as a whole went on.
     pub remarks: Vec<String>,
-    /// Whether built-in families of the same name replace this block's (textfiles).
-    pub guest: bool,
 }
 
 /// A stretch of lines of one family: it ends at `end` and starts where the one before it ends.
@@ -18,6 +16,10 @@ pub struct Block {
 pub(crate) struct Span {
     pub(crate) family: Family,
     pub(crate) end: usize,
+    /// Whether a built-in family of the same name replaces this one (textfiles).
+    pub(crate) guest: bool,
+    /// Whether a name in the lines may stand in quotes, so that the format's escaping applies.
+    pub(crate) quoted: bool,
 }
 
 /// Where a collector writes its families.
@@ -46,7 +48,19 @@ impl Writer {
         write(&mut Samples::new(&mut self.block.lines, family));
         if self.block.lines.len() > start {
             let end = self.block.lines.len();
-            self.block.spans.push(Span { family: family.clone(), end });
+            let span = Span { family: family.clone(), end, guest: false, quoted: false };
+            self.block.spans.push(span);
+        }
+    }
+
+    /// Copies canonical lines of a family that came from outside ([`parse`](crate::parse) renders
+    /// them): a built-in family of one of its names replaces it.
+    pub fn guest(&mut self, family: &Family, lines: &[u8]) {
+        if !lines.is_empty() {
+            self.block.lines.extend_from_slice(lines);
+            let end = self.block.lines.len();
+            let quoted = !is_metric_name(&family.name) || has_quoted_name(lines);
+            self.block.spans.push(Span { family: family.clone(), end, guest: true, quoted });
         }
     }
 
@@ -85,13 +99,23 @@ impl Block {
         self.lines.is_empty()
     }
 
-    /// Families and their lines, in the order in which they were written.
+    /// Built-in families and their lines, in the order in which they were written.
     pub fn families(&self) -> impl Iterator<Item = (&Family, &[u8])> {
+        self.spans().filter(|(span, _)| !span.guest).map(|(span, lines)| (&span.family, lines))
+    }
+
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (&Span, &[u8])> {
         let mut start = 0;
         self.spans.iter().map(move |span| {
             let lines = self.lines.get(start..span.end).unwrap_or_default();
             start = span.end;
-            (&span.family, lines)
+            (span, lines)
         })
     }
+}
+
+/// Whether a label's name may stand in quotes: `"` behind `{` or `,`, which a label's value holds
+/// seldom.
+fn has_quoted_name(lines: &[u8]) -> bool {
+    lines.windows(2).any(|pair| matches!(pair, b"{\"" | b",\""))
 }
