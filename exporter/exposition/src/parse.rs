@@ -1,0 +1,397 @@
+//! The text format as files hold it, read line by line: a bad line costs itself, not its file.
+//!
+//! Text 0.0.4, and what else people write into textfiles: OpenMetrics types and end mark, comments,
+//! CRLF, a last line without its end, names in quotes. `TYPE` and `HELP` hold for the whole file,
+//! wherever they stand; the first one wins. A label with an empty value is dropped, which Prometheus
+//! takes for the same thing, so that nothing has to be filled in where the lines of a family have
+//! different labels. Labels come out sorted by name: a series has one spelling.
+
+use crate::{
+    Family, Kind, Str,
+    line::{self, Line, unquote},
+    samples::go_number,
+};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
+
+/// A text taken apart.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// Families that have samples, sorted by name.
+    pub families: Vec<ParsedFamily>,
+    /// Lines that were refused, in the order of the file.
+    pub faults: Vec<Fault>,
+}
+
+/// A family and its sample lines.
+#[derive(Debug)]
+pub struct ParsedFamily {
+    /// Name, type and help; without labels, for each line has its own.
+    pub family: Family,
+    lines: Vec<u8>,
+    /// The number of each line in the text, and where the line ends in `lines`.
+    numbers: Vec<(u32, usize)>,
+}
+
+/// A sample in canonical form.
+#[derive(Clone, Copy, Debug)]
+pub struct ParsedLine<'a> {
+    /// The number of the line in the text, from 1 on.
+    pub number: u32,
+    /// The line with its end.
+    pub text: &'a [u8],
+    /// Name and labels: what no other line may have.
+    pub series: &'a [u8],
+}
+
+/// A line that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The number of the line, from 1 on.
+    pub line: u32,
+    /// What was expected.
+    pub what: &'static str,
+    /// Whether a sample was lost, rather than a comment.
+    pub sample: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Declared {
+    Known(Kind),
+    /// A counter as OpenMetrics or as text has it: `x_total` belongs to it as well as `x`.
+    Counter,
+    /// OpenMetrics `info` and `gaugehistogram`: their samples are families of their own.
+    Parts(&'static [&'static str]),
+}
+
+/// Takes a text apart.
+pub fn parse(text: &str) -> Parsed {
+    let mut out = Parsed::default();
+    let mut types: HashMap<Cow<'_, str>, Declared> = HashMap::new();
+    let mut helps: HashMap<Cow<'_, str>, String> = HashMap::new();
+    let lines = || {
+        let numbered = (1..).zip(text.lines());
+        numbered.map(|(number, line)| (number, line.trim_start_matches([' ', '\t'])))
+    };
+    for (number, line) in lines() {
+        let Some(comment) = line.strip_prefix('#') else { continue };
+        let what = match metadata(comment) {
+            None => continue,
+            Some(Err(what)) => what,
+            Some(Ok(("TYPE", name, rest))) => match declared(rest.trim()) {
+                None => {
+                    "expected counter, gauge, histogram, summary or untyped behind TYPE and the name"
+                }
+                Some(kind) if *types.entry(name).or_insert(kind) != kind => {
+                    "expected the type that an earlier TYPE gave the name"
+                }
+                Some(_) => continue,
+            },
+            Some(Ok((_, name, rest))) => {
+                // Differing helps are harmless.
+                helps.entry(name).or_insert_with(|| unescape_help(rest));
+                continue;
+            }
+        };
+        out.faults.push(Fault { line: number, what, sample: false });
+    }
+    let mut families: BTreeMap<String, ParsedFamily> = BTreeMap::new();
+    for (number, line) in lines() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let result = Line::parse(line).and_then(|mut line| {
+            let full = line.name.clone();
+            let (base, name, kind) = family_of(&full, &types);
+            mend(&mut line, kind, name)?;
+            let family = families.entry(name.to_owned()).or_insert_with(|| {
+                let help = helps.get(name).or_else(|| helps.get(base)).cloned();
+                ParsedFamily::new(name, kind, help.unwrap_or_default())
+            });
+            line.write(&mut family.lines);
+            family.numbers.push((number, family.lines.len()));
+            Ok(())
+        });
+        if let Err(what) = result {
+            out.faults.push(Fault { line: number, what, sample: true });
+        }
+    }
+    out.faults.sort_by_key(|fault| fault.line);
+    out.families.extend(families.into_values());
+    out
+}
+
+/// `TYPE` or `HELP`, the name and what follows.
+type Metadata<'a> = (&'a str, Cow<'a, str>, &'a str);
+
+/// A comment's meaning; `None` where it has none.
+fn metadata(comment: &str) -> Option<Result<Metadata<'_>, &'static str>> {
+    let blank = [' ', '\t'];
+    let comment = comment.trim_start_matches(blank);
+    let (keyword, rest) = comment.split_once(blank)?;
+    if !matches!(keyword, "TYPE" | "HELP") {
+        return None;
+    }
+    let rest = rest.trim_start_matches(blank);
+    let (name, rest) = match rest.strip_prefix('"').map(unquote) {
+        Some(Ok(parts)) => parts,
+        Some(Err(what)) => return Some(Err(what)),
+        None => {
+            let (name, rest) = rest.split_once(blank).unwrap_or((rest, ""));
+            if !crate::is_metric_name(name) {
+                return Some(Err("expected a metric name behind TYPE or HELP"));
+            }
+            (Cow::Borrowed(name), rest)
+        }
+    };
+    Some(Ok((keyword, name, rest.trim_start_matches(blank))))
+}
+
+fn declared(kind: &str) -> Option<Declared> {
+    Some(match kind {
+        "counter" => Declared::Counter,
+        "gauge" | "stateset" => Declared::Known(Kind::Gauge),
+        "untyped" | "unknown" => Declared::Known(Kind::Untyped),
+        "histogram" => Declared::Known(Kind::Histogram),
+        "summary" => Declared::Known(Kind::Summary),
+        "info" => Declared::Parts(&["_info"]),
+        "gaugehistogram" => Declared::Parts(&["_bucket", "_gcount", "_gsum"]),
+        _ => return None,
+    })
+}
+
+/// The name that `TYPE` gave, the family's name and its type for a sample's name.
+fn family_of<'a>(
+    sample: &'a str,
+    types: &HashMap<Cow<'_, str>, Declared>,
+) -> (&'a str, &'a str, Kind) {
+    match types.get(sample) {
+        Some(Declared::Known(kind)) => return (sample, sample, *kind),
+        Some(Declared::Counter) => return (sample, sample, Kind::Counter),
+        Some(Declared::Parts(_)) | None => {}
+    }
+    for suffix in ["_bucket", "_sum", "_count", "_total", "_info", "_gcount", "_gsum"] {
+        let Some(base) = sample.strip_suffix(suffix) else { continue };
+        match types.get(base) {
+            Some(Declared::Known(kind @ Kind::Histogram)) if suffix != "_total" => {
+                return (base, base, *kind);
+            }
+            Some(Declared::Known(kind @ Kind::Summary)) if matches!(suffix, "_sum" | "_count") => {
+                return (base, base, *kind);
+            }
+            Some(Declared::Counter) if suffix == "_total" => return (base, sample, Kind::Counter),
+            Some(Declared::Parts(suffixes)) if suffixes.contains(&suffix) => {
+                return (base, sample, Kind::Gauge);
+            }
+            _ => {}
+        }
+    }
+    (sample, sample, Kind::Untyped)
+}
+
+/// Checks a line and brings its labels into their one spelling.
+fn mend(line: &mut Line<'_>, kind: Kind, family: &str) -> Result<(), &'static str> {
+    if line.timestamp.is_some() {
+        return Err("expected no timestamp: it would stand still between scrapes");
+    }
+    line.labels.retain(|(_, value)| !value.is_empty());
+    line.labels.sort_unstable();
+    let bound = match (kind, line.name.strip_prefix(family)) {
+        (Kind::Histogram, Some("_bucket")) => Some(("le", "expected a label le with a number")),
+        (Kind::Histogram, Some("_sum" | "_count")) => None,
+        (Kind::Histogram, _) => {
+            return Err("expected _bucket, _sum or _count behind a histogram's name");
+        }
+        (Kind::Summary, Some("")) => Some(("quantile", "expected a label quantile with a number")),
+        _ => None,
+    };
+    if let Some((name, what)) = bound {
+        let label = line.labels.iter_mut().find(|(label, _)| label == name).ok_or(what)?;
+        let number: f64 = label.1.parse().map_err(|_| what)?;
+        if number.is_nan() {
+            return Err(what);
+        }
+        label.1 = Cow::Owned(go_number(number));
+    }
+    Ok(())
+}
+
+fn unescape_help(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('n') => out.push('\n'),
+                Some(c @ ('\\' | '"')) => out.push(c),
+                Some(c) => out.extend(['\\', c]),
+                None => out.push('\\'),
+            },
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+// === impl ParsedFamily ===
+
+impl ParsedFamily {
+    fn new(name: &str, kind: Kind, help: String) -> Self {
+        let (name, help) = (Str::Shared(name.into()), Str::Shared(help.into()));
+        Self {
+            family: Family { name, help, kind, labels: &[] },
+            lines: Vec::new(),
+            numbers: Vec::new(),
+        }
+    }
+
+    /// The sample lines in the order of the text.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = ParsedLine<'_>> {
+        let mut start = 0;
+        self.numbers.iter().map(move |&(number, end)| {
+            let text = self.lines.get(start..end).unwrap_or_default();
+            start = end;
+            ParsedLine { number, text, series: line::series(text) }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Escaping, Format, Writer, encode};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expect: &Expect) {
+        let parsed = parse(text);
+        let mut writer = Writer::default();
+        for family in &parsed.families {
+            let lines: Vec<u8> = family.lines().flat_map(|line| line.text.to_vec()).collect();
+            writer.guest(&family.family, &lines);
+        }
+        let format = Format::TEXT.escaping(Escaping::AllowUtf8);
+        let mut out = String::from_utf8(encode(&[&writer.finish()], format).body).unwrap();
+        for fault in &parsed.faults {
+            out.extend([&fault.line.to_string(), ": ", fault.what, "\n"]);
+        }
+        expect.assert_eq(&out);
+    }
+
+    #[test]
+    fn every_type() {
+        check(
+            "# HELP b_total Say \\\"b\\\" \\\\ \\n.\n# TYPE b_total counter\nb_total{x=\"1\",e=\"\"} 1\n\
+             # TYPE h histogram\nh_bucket{le=\"1.0\"} 1\nh_bucket{le=\"1000000\"} 1\n\
+             h_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n\
+             # TYPE s summary\ns{quantile=\"0.50\"} 1\ns_sum 3\ns_count 2\n\
+             a{z=\"1\",b=\"2\"} 1e3\n# A comment.\n#HELP\n# TYPE late gauge\nlate 1",
+            &expect![[r##"
+                # TYPE a untyped
+                a{b="2",z="1"} 1000
+                # HELP b_total Say "b" \\ \n.
+                # TYPE b_total counter
+                b_total{x="1"} 1
+                # TYPE h histogram
+                h_bucket{le="1"} 1
+                h_bucket{le="1e+06"} 1
+                h_bucket{le="+Inf"} 2
+                h_sum 3
+                h_count 2
+                # TYPE late gauge
+                late 1
+                # TYPE s summary
+                s{quantile="0.5"} 1
+                s_sum 3
+                s_count 2
+            "##]],
+        );
+    }
+
+    #[test]
+    fn a_bad_line_costs_itself() {
+        check(
+            "good 1\nbad line here\n\t\r\ngood{a=\"1\"} 2\r\ngood 1 1700000000000\n# TYPE 1 gauge\n\
+             # TYPE good what\n# TYPE late histogram\nlate 1\nlate_bucket 1\n\
+             late_bucket{le=\"x\"} 1\nlate_bucket{le=\"NaN\"} 1\n# TYPE late gauge\n\
+             # TYPE s summary\ns 1\nlate_count 0\n",
+            &expect![[r##"
+                # TYPE good untyped
+                good 1
+                good{a="1"} 2
+                # TYPE late histogram
+                late_count 0
+                2: expected a number behind the name and labels
+                5: expected no timestamp: it would stand still between scrapes
+                6: expected a metric name behind TYPE or HELP
+                7: expected counter, gauge, histogram, summary or untyped behind TYPE and the name
+                9: expected _bucket, _sum or _count behind a histogram's name
+                10: expected a label le with a number
+                11: expected a label le with a number
+                12: expected a label le with a number
+                13: expected the type that an earlier TYPE gave the name
+                15: expected a label quantile with a number
+            "##]],
+        );
+    }
+
+    #[test]
+    fn types_stand_anywhere_and_repeat() {
+        check(
+            "x_bucket{le=\"+Inf\"} 1\n# HELP x First.\n# HELP x Second.\nx_sum 1\n# TYPE x histogram\n\
+             # TYPE x histogram\nx_count 1\n",
+            &expect![[r##"
+                # HELP x First.
+                # TYPE x histogram
+                x_bucket{le="+Inf"} 1
+                x_sum 1
+                x_count 1
+            "##]],
+        );
+    }
+
+    #[test]
+    fn openmetrics_as_people_paste_it() {
+        check(
+            "# TYPE c counter\n# UNIT c seconds\n# HELP c Of c.\nc_total 5 # {trace=\"1\"} 2\n\
+             c_created 1.5\n# TYPE i info\n# HELP i Of i.\ni_info{a=\"1\"} 1\n\
+             # TYPE u unknown\nu 1\n# TYPE g gaugehistogram\ng_bucket{le=\"1\"} 1\ng_gsum 2\n# EOF\n",
+            &expect![[r##"
+                # TYPE c_created untyped
+                c_created 1.5
+                # HELP c_total Of c.
+                # TYPE c_total counter
+                c_total 5
+                # TYPE g_bucket gauge
+                g_bucket{le="1"} 1
+                # TYPE g_gsum gauge
+                g_gsum 2
+                # HELP i_info Of i.
+                # TYPE i_info gauge
+                i_info{a="1"} 1
+                # TYPE u untyped
+                u 1
+            "##]],
+        );
+    }
+
+    #[test]
+    fn names_in_quotes() {
+        check(
+            "# TYPE \"my.name\" gauge\n# HELP \"my.name\" Mine.\n{\"my.name\",\"l.x\"=\"v\"} 1\n\
+             # TYPE \"my.h\" histogram\n{\"my.h_bucket\",le=\"+Inf\"} 1\n{\"my.h_sum\"} 1\n\
+             {\"my.h_count\"} 1\n# TYPE \"open gauge\n",
+            &expect![[r##"
+                # TYPE "my.h" histogram
+                {"my.h_bucket",le="+Inf"} 1
+                {"my.h_sum"} 1
+                {"my.h_count"} 1
+                # HELP "my.name" Mine.
+                # TYPE "my.name" gauge
+                {"my.name","l.x"="v"} 1
+                8: expected a closing quote
+            "##]],
+        );
+    }
+}
