@@ -3,3 +3,7 @@
 //! This is the one crate of the host half that may hold `unsafe`; it reads no files and knows no
 //! metrics.
 #![warn(missing_docs)]
+
+mod adjtimex;
+
+pub use adjtimex::{STA_NANO, TIME_ERROR, Timex, adjtimex};
