@@ -6,7 +6,37 @@
 
 use collect::Spec;
 
+mod conntrack;
+mod cpu;
+mod entropy;
+mod filefd;
 mod loadavg;
+mod meminfo;
+mod netstat;
+mod number;
+mod pressure;
+mod rows;
+mod schedstat;
+mod sockstat;
+mod softnet;
+mod stat;
+mod udp_queues;
+mod vmstat;
 
 /// Every host collector, sorted by name.
-pub static COLLECTORS: &[&Spec] = &[&loadavg::SPEC];
+pub static COLLECTORS: &[&Spec] = &[
+    &conntrack::SPEC,
+    &cpu::SPEC,
+    &entropy::SPEC,
+    &filefd::SPEC,
+    &loadavg::SPEC,
+    &meminfo::SPEC,
+    &netstat::SPEC,
+    &pressure::SPEC,
+    &schedstat::SPEC,
+    &sockstat::SPEC,
+    &softnet::SPEC,
+    &stat::SPEC,
+    &udp_queues::SPEC,
+    &vmstat::SPEC,
+];
