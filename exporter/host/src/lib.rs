@@ -8,6 +8,7 @@ use collect::Spec;
 
 mod conntrack;
 mod cpu;
+mod dmi;
 mod entropy;
 mod filefd;
 mod loadavg;
@@ -17,16 +18,22 @@ mod number;
 mod pressure;
 mod rows;
 mod schedstat;
+mod selinux;
 mod sockstat;
 mod softnet;
 mod stat;
+mod thermal_zone;
+mod timex;
 mod udp_queues;
+mod uname;
 mod vmstat;
+mod watchdog;
 
 /// Every host collector, sorted by name.
 pub static COLLECTORS: &[&Spec] = &[
     &conntrack::SPEC,
     &cpu::SPEC,
+    &dmi::SPEC,
     &entropy::SPEC,
     &filefd::SPEC,
     &loadavg::SPEC,
@@ -34,9 +41,14 @@ pub static COLLECTORS: &[&Spec] = &[
     &netstat::SPEC,
     &pressure::SPEC,
     &schedstat::SPEC,
+    &selinux::SPEC,
     &sockstat::SPEC,
     &softnet::SPEC,
     &stat::SPEC,
+    &thermal_zone::SPEC,
+    &timex::SPEC,
     &udp_queues::SPEC,
+    &uname::SPEC,
     &vmstat::SPEC,
+    &watchdog::SPEC,
 ];
