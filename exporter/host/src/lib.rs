@@ -8,14 +8,18 @@ use collect::Spec;
 
 mod conntrack;
 mod cpu;
+mod cpufreq;
 mod dmi;
+mod edac;
 mod entropy;
 mod filefd;
 mod loadavg;
 mod meminfo;
 mod netstat;
 mod number;
+mod powersupplyclass;
 mod pressure;
+mod rapl;
 mod rows;
 mod schedstat;
 mod selinux;
@@ -33,13 +37,17 @@ mod watchdog;
 pub static COLLECTORS: &[&Spec] = &[
     &conntrack::SPEC,
     &cpu::SPEC,
+    &cpufreq::SPEC,
     &dmi::SPEC,
+    &edac::SPEC,
     &entropy::SPEC,
     &filefd::SPEC,
     &loadavg::SPEC,
     &meminfo::SPEC,
     &netstat::SPEC,
+    &powersupplyclass::SPEC,
     &pressure::SPEC,
+    &rapl::SPEC,
     &schedstat::SPEC,
     &selinux::SPEC,
     &sockstat::SPEC,
