@@ -44,14 +44,8 @@ static NO_DATA: Family = Family::gauge(
     "Whether the machine has nothing for the collector to read, which is no failure.",
     &["collector"],
 );
-static SHADOWED: Family = Family::gauge(
-    "hybrid_scrape_shadowed_families",
-    "Textfile families left out because a built-in family of the same name was there.",
-    &[],
-);
-
 /// The families that the engine adds to every scrape.
-pub static FAMILIES: [&Family; 5] = [&SUCCESS, &DURATION, &TIMED_OUT, &NO_DATA, &SHADOWED];
+pub static FAMILIES: [&Family; 4] = [&SUCCESS, &DURATION, &TIMED_OUT, &NO_DATA];
 
 /// The collectors that are enabled, and the scrapes that run over them.
 #[derive(Debug)]
@@ -92,6 +86,7 @@ pub enum Refusal {
 pub struct Scrape {
     begun: Instant,
     blocks: Vec<Block>,
+    own: Option<Arc<SelfMetrics>>,
 }
 
 /// How a collector fared last.
@@ -344,7 +339,7 @@ impl Engine {
         }
         let mut blocks: Vec<Block> = outcomes.into_iter().map(|o| o.block).collect();
         blocks.push(out.finish());
-        Scrape { begun: run.begun, blocks }
+        Scrape { begun: run.begun, blocks, own: self.own.clone() }
     }
 }
 
@@ -354,7 +349,11 @@ impl Scrape {
     /// The body in `format`.
     pub fn encode(&self, format: Format) -> Encoded {
         let blocks: Vec<&Block> = self.blocks.iter().collect();
-        encode(&blocks, format)
+        let encoded = encode(&blocks, format);
+        if let Some(own) = &self.own {
+            own.shadowed(&encoded.shadowed);
+        }
+        encoded
     }
 }
 

@@ -60,8 +60,14 @@ static BYTES: Family = Family::counter(
     &["encoding"],
 );
 
+static SHADOWED: Family = Family::gauge(
+    "hybrid_scrape_shadowed_families",
+    "Textfile families left out of the scrape before, because built-in ones have their names.",
+    &[],
+);
+
 /// The exporter's own families, for the docs.
-pub static FAMILIES: [&Family; 12] = [
+pub static FAMILIES: [&Family; 13] = [
     &BUILD_INFO,
     &CPU,
     &RESIDENT,
@@ -74,6 +80,7 @@ pub static FAMILIES: [&Family; 12] = [
     &ERRORS,
     &REQUESTS,
     &BYTES,
+    &SHADOWED,
 ];
 
 /// The status codes that the exporter answers with.
@@ -89,6 +96,7 @@ pub struct SelfMetrics {
     timed_out: Counter,
     requests: [Counter; CODES.len()],
     bytes: [Counter; ENCODINGS.len()],
+    shadowed: Mutex<Vec<String>>,
     process: Mutex<Process>,
 }
 
@@ -118,6 +126,7 @@ impl SelfMetrics {
             timed_out: Counter::default(),
             requests: <[Counter; CODES.len()]>::default(),
             bytes: <[Counter; ENCODINGS.len()]>::default(),
+            shadowed: Mutex::default(),
             process: Mutex::new(Process::new(Root::new("/proc"))),
         }
     }
@@ -144,6 +153,20 @@ impl SelfMetrics {
         }
     }
 
+    /// Keeps the names of the textfile families that were left out, and logs them when they change.
+    pub fn shadowed(&self, names: &[String]) {
+        let mut known = self.shadowed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == names {
+            return;
+        }
+        known.clear();
+        known.extend_from_slice(names);
+        if !names.is_empty() {
+            let families = names.join(" ");
+            tracing::warn!(families, "built-in families replace those of textfiles");
+        }
+    }
+
     /// Writes every family.
     pub fn write(&self, out: &mut Writer) {
         let revision = option_env!("HYBRID_REVISION").unwrap_or("unknown");
@@ -165,6 +188,8 @@ impl SelfMetrics {
             }
         };
         out.family(&BYTES, rows);
+        let shadowed = self.shadowed.lock().unwrap_or_else(PoisonError::into_inner).len();
+        out.family(&SHADOWED, |s| s.value(shadowed));
     }
 }
 

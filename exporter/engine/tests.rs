@@ -61,7 +61,7 @@ fn engine(specs: &[&'static Spec]) -> Arc<Engine> {
 
 async fn text(engine: &Arc<Engine>, select: &Select, timeout: Duration) -> String {
     let scrape = engine.scrape(select, time::Instant::now() + timeout).await.unwrap();
-    String::from_utf8(scrape.encode(Format::Text).body).unwrap()
+    String::from_utf8(scrape.encode(Format::TEXT).body).unwrap()
 }
 
 static GOOD: Spec = spec!("good", |out| {
