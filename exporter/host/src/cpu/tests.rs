@@ -74,7 +74,7 @@ fn scrapes(texts: &[&str]) -> Vec<String> {
         std::fs::write(dir.path().join("proc/stat"), text).unwrap();
         let mut out = Writer::default();
         cpu.collect(&mut out).unwrap();
-        let text = String::from_utf8(encode(&[&out.finish()], Format::Text).body).unwrap();
+        let text = String::from_utf8(encode(&[&out.finish()], Format::TEXT).body).unwrap();
         let wanted = |line: &&str| line.contains("\"user\"} ") || line.contains("\"idle\"} ");
         let lines = text.lines().filter(wanted).filter(|line| line.starts_with("node_cpu_seconds"));
         let short =
