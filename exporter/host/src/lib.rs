@@ -13,8 +13,13 @@ mod dmi;
 mod edac;
 mod entropy;
 mod filefd;
+mod links;
 mod loadavg;
 mod meminfo;
+mod netclass;
+mod netclass_rtnl;
+mod netdev;
+mod netlink;
 mod netstat;
 mod number;
 mod powersupplyclass;
@@ -44,6 +49,8 @@ pub static COLLECTORS: &[&Spec] = &[
     &filefd::SPEC,
     &loadavg::SPEC,
     &meminfo::SPEC,
+    &netclass::SPEC,
+    &netdev::SPEC,
     &netstat::SPEC,
     &powersupplyclass::SPEC,
     &pressure::SPEC,
