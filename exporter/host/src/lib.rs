@@ -13,6 +13,7 @@ mod dmi;
 mod edac;
 mod entropy;
 mod filefd;
+mod filesystem;
 mod links;
 mod loadavg;
 mod meminfo;
@@ -47,6 +48,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &edac::SPEC,
     &entropy::SPEC,
     &filefd::SPEC,
+    &filesystem::SPEC,
     &loadavg::SPEC,
     &meminfo::SPEC,
     &netclass::SPEC,

@@ -1,0 +1,383 @@
+//! `/proc/1/mountinfo` and statfs(2): space and inodes of mounted file systems.
+//!
+//! Blocks × the block size → bytes. Mount points are as the host sees them: statfs asks below
+//! `--path.rootfs`, whose path the labels lose. A mount whose statfs does not answer is shown by
+//! `node_filesystem_device_error` 1 with `device_error="mountpoint timeout"`.
+
+mod errno;
+mod worker;
+
+use collect::{
+    Collector, Context, Error, Faults, Filter, Kept, Opt, Options, Result, Root, Spec, Text,
+};
+use exposition::{Family, Writer};
+use std::{borrow::Cow, collections::HashSet, path::Path, sync::Arc, time::Duration};
+use worker::{Answer, Job, Pool, Stat};
+
+pub(crate) static SPEC: Spec = Spec {
+    name: "filesystem",
+    doc: "Space and inodes of mounted file systems.",
+    default: true,
+    families: &[&[DEVICE_ERROR, READONLY, MOUNT_INFO], &SIZES],
+    opts: &[
+        MOUNT_POINTS_EXCLUDE,
+        MOUNT_POINTS_INCLUDE,
+        FS_TYPES_EXCLUDE,
+        FS_TYPES_INCLUDE,
+        MOUNT_TIMEOUT,
+        STAT_WORKERS,
+    ],
+    build: |cx| Ok(Box::new(Filesystem::new(cx, Arc::new(worker::statfs))?)),
+};
+
+const MOUNT_POINTS_EXCLUDE: Opt = Opt::text(
+    "collector.filesystem.mount-points-exclude",
+    "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
+    "Regular expression of mount points to leave out.",
+)
+.aliases(&["collector.filesystem.ignored-mount-points"]);
+const MOUNT_POINTS_INCLUDE: Opt = Opt::text(
+    "collector.filesystem.mount-points-include",
+    "",
+    "Regular expression of mount points to keep, instead of the exclusion.",
+);
+const FS_TYPES_EXCLUDE: Opt = Opt::text(
+    "collector.filesystem.fs-types-exclude",
+    "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|\
+     mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|\
+     tracefs)$",
+    "Regular expression of file system types to leave out.",
+)
+.aliases(&["collector.filesystem.ignored-fs-types"]);
+const FS_TYPES_INCLUDE: Opt = Opt::text(
+    "collector.filesystem.fs-types-include",
+    "",
+    "Regular expression of file system types to keep, instead of the exclusion.",
+);
+const MOUNT_TIMEOUT: Opt = Opt::text(
+    "collector.filesystem.mount-timeout",
+    "5s",
+    "How long a mount may take to answer before it counts as stuck; never more than 1s.",
+)
+.hidden();
+const STAT_WORKERS: Opt = Opt::text(
+    "collector.filesystem.stat-workers",
+    "4",
+    "How many threads may be lost to mounts that do not answer.",
+)
+.hidden();
+
+const LABELS: &[&str] = &["device", "device_error", "fstype", "mountpoint"];
+
+const DEVICE_ERROR: Family = Family::gauge(
+    "node_filesystem_device_error",
+    "1 where the file system could not be asked for its numbers; device_error says why.",
+    LABELS,
+);
+const READONLY: Family = Family::gauge(
+    "node_filesystem_readonly",
+    "1 where the mount or the file system is read-only.",
+    LABELS,
+);
+const MOUNT_INFO: Family = Family::gauge(
+    "node_filesystem_mount_info",
+    "1 for each mount point, with the device's numbers.",
+    &["device", "major", "minor", "mountpoint"],
+);
+static SIZES: [Family; 6] = [
+    Family::gauge("node_filesystem_size_bytes", "Size of the file system in bytes.", LABELS),
+    Family::gauge("node_filesystem_free_bytes", "Free space in bytes.", LABELS),
+    Family::gauge("node_filesystem_avail_bytes", "Free space for non-root users in bytes.", LABELS),
+    Family::gauge("node_filesystem_files", "Inodes in all.", LABELS),
+    Family::gauge("node_filesystem_files_free", "Free inodes.", LABELS),
+    Family::gauge(
+        "node_filesystem_purgeable_bytes",
+        "Space that could be freed by purging, in bytes; always 0 on Linux.",
+        LABELS,
+    ),
+];
+
+/// The longest patience with a mount. A scrape has 10 s in most configurations, so that four stuck
+/// mounts, each met for the first time, leave more than half of it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+struct Filesystem {
+    /// `/proc/1/mountinfo` has the host's mounts; with `hidepid` only our own can be read.
+    files: [Kept; 2],
+    rootfs: Root,
+    mount_points: Filter,
+    fs_types: Filter,
+    /// The text that `mounts` was made from: it changes rarely.
+    text: String,
+    mounts: Vec<Mount>,
+    jobs: Vec<Job>,
+    answers: Vec<Answer>,
+    pool: Pool,
+}
+
+/// A line of mountinfo that the filters let through.
+struct Mount {
+    device: String,
+    fstype: String,
+    point: String,
+    major: String,
+    minor: String,
+    readonly: bool,
+    /// Its place among the jobs; mounts over one another share one.
+    job: usize,
+    /// Whether no line before had the same device, type and mount point.
+    first: bool,
+    /// Whether no line before had the same device, numbers and mount point.
+    first_info: bool,
+}
+
+// === impl Filesystem ===
+
+impl Filesystem {
+    fn new(cx: &Context, call: worker::Call) -> Result<Self> {
+        let options = &cx.options;
+        let patience = duration(options, &MOUNT_TIMEOUT)?.min(PATIENCE);
+        let workers = options.text(&STAT_WORKERS);
+        let workers: usize =
+            workers.parse().ok().filter(|&n| n > 0).ok_or_else(|| Error::Option {
+                option: STAT_WORKERS.name.to_owned(),
+                what: format!("{workers:?} is no number of threads, such as 4"),
+            })?;
+        Ok(Self {
+            files: [cx.proc.keep("1/mountinfo"), cx.proc.keep("self/mountinfo")],
+            rootfs: cx.rootfs.clone(),
+            mount_points: Filter::new(options, &MOUNT_POINTS_INCLUDE, &MOUNT_POINTS_EXCLUDE)?,
+            fs_types: Filter::new(options, &FS_TYPES_INCLUDE, &FS_TYPES_EXCLUDE)?,
+            text: String::new(),
+            mounts: Vec::new(),
+            jobs: Vec::new(),
+            answers: Vec::new(),
+            pool: Pool::new(call, patience, workers),
+        })
+    }
+
+    /// Reads the mounts anew where they have changed.
+    fn refresh(&mut self) -> Result<()> {
+        let [host, own] = &mut self.files;
+        let file = match host.read() {
+            Ok(file) => file,
+            Err(error) => own.read().map_err(|_| error)?,
+        };
+        if file.as_str() == self.text {
+            return Ok(());
+        }
+        let known: HashSet<Arc<Path>> =
+            self.jobs.drain(..).filter(|job| job.trusted).map(|job| job.path).collect();
+        self.mounts.clear();
+        let mut faults = Faults::default();
+        for line in file.lines() {
+            let Some(line) = faults.ok(Line::parse(&file, line)) else { continue };
+            let mount_point = unescape(line.mount_point);
+            let mount_point = below(&mount_point, &self.rootfs);
+            if !self.fs_types.keeps(line.fstype) || !self.mount_points.keeps(mount_point) {
+                continue;
+            }
+            let path: Arc<Path> = self.rootfs.path(mount_point.trim_start_matches('/')).into();
+            let same = self.jobs.iter().position(|job| job.path == path);
+            let job = same.unwrap_or_else(|| {
+                let trusted = known.contains(&path) || !is_remote(line.fstype);
+                self.jobs.push(Job { path, trusted });
+                self.jobs.len() - 1
+            });
+            let same = || self.mounts.iter().filter(|m| m.job == job && m.device == line.device);
+            let first = !same().any(|m| m.fstype == line.fstype);
+            let first_info = !same().any(|m| (&*m.major, &*m.minor) == (line.major, line.minor));
+            self.mounts.push(Mount {
+                device: line.device.to_owned(),
+                fstype: line.fstype.to_owned(),
+                point: mount_point.to_owned(),
+                major: line.major.to_owned(),
+                minor: line.minor.to_owned(),
+                readonly: line.readonly,
+                job,
+                first,
+                first_info,
+            });
+        }
+        let finished = faults.finish();
+        // A torn line is told at every scrape as long as it stands there.
+        self.text.clear();
+        if finished.is_ok() {
+            self.text.push_str(file.as_str());
+        }
+        finished
+    }
+}
+
+impl Collector for Filesystem {
+    fn collect(&mut self, out: &mut Writer) -> Result<()> {
+        let mut faults = Faults::default();
+        let refreshed = self.refresh();
+        if matches!(refreshed, Err(Error::Read { .. })) {
+            return refreshed;
+        }
+        faults.ok(refreshed);
+        if let Err(source) = self.pool.ask(&self.jobs, &mut self.answers) {
+            faults.note(Error::System { what: "start a thread for statfs".into(), source });
+        }
+        for (job, answer) in self.jobs.iter_mut().zip(&self.answers) {
+            job.trusted |= matches!(answer, Answer::Stat(_));
+        }
+        let answer = |mount: &Mount| self.answers.get(mount.job).copied().unwrap_or_default();
+        let firsts = || self.mounts.iter().filter(|mount| mount.first);
+        let why = |mount: &Mount| match answer(mount) {
+            Answer::Stat(_) => Cow::Borrowed(""),
+            Answer::Failed(errno) => errno::words(errno),
+            Answer::Timeout => Cow::Borrowed("mountpoint timeout"),
+        };
+        out.family(&DEVICE_ERROR, |s| {
+            for m in firsts() {
+                let why = why(m);
+                s.row(&[&m.device, &why, &m.fstype, &m.point], !why.is_empty());
+            }
+        });
+        out.family(&READONLY, |s| {
+            for m in firsts() {
+                s.row(&[&m.device, &why(m), &m.fstype, &m.point], m.readonly);
+            }
+        });
+        let answered = || {
+            self.mounts.iter().filter_map(|mount| match answer(mount) {
+                Answer::Stat(stat) => Some((mount, stat)),
+                _ => None,
+            })
+        };
+        for (family, number) in SIZES.iter().zip(NUMBERS) {
+            out.family(family, |s| {
+                for (m, stat) in answered().filter(|(m, _)| m.first) {
+                    s.row(&[&m.device, "", &m.fstype, &m.point], number(&stat));
+                }
+            });
+        }
+        out.family(&MOUNT_INFO, |s| {
+            for (m, _) in answered().filter(|(m, _)| m.first_info) {
+                s.row(&[&m.device, &m.major, &m.minor, &m.point], 1);
+            }
+        });
+        faults.finish()
+    }
+}
+
+/// The numbers of [`SIZES`], in their order.
+#[expect(clippy::cast_precision_loss, reason = "the peer's numbers are floats, and so rounded")]
+const NUMBERS: [fn(&Stat) -> f64; 6] = [
+    |s| s.blocks as f64 * s.block as f64,
+    |s| s.free as f64 * s.block as f64,
+    |s| s.available as f64 * s.block as f64,
+    |s| s.files as f64,
+    |s| s.files_free as f64,
+    |_| 0.0,
+];
+
+/// A line: `36 35 98:0 /root /mnt rw,noatime shared:1 … - ext4 /dev/sda1 rw`. Any number of optional
+/// fields stands before the dash.
+struct Line<'a> {
+    device: &'a str,
+    fstype: &'a str,
+    mount_point: &'a str,
+    major: &'a str,
+    minor: &'a str,
+    readonly: bool,
+}
+
+impl<'a> Line<'a> {
+    fn parse(file: &Text<'_>, line: &'a str) -> Result<Self> {
+        let parse = || {
+            let mut fields = line.split(' ');
+            let (major, minor) = fields.nth(2)?.split_once(':')?;
+            let mount_point = fields.nth(1)?;
+            let options = fields.next()?;
+            let fstype = fields.by_ref().skip_while(|field| *field != "-").nth(1)?;
+            let device = fields.next()?;
+            let super_options = fields.next().unwrap_or_default();
+            let has_ro = |options: &str| options.split(',').any(|option| option == "ro");
+            let readonly = has_ro(options) || has_ro(super_options);
+            Some(Self { device, fstype, mount_point, major, minor, readonly })
+        };
+        parse().ok_or_else(|| file.bad("expected a mount, as proc(5) describes mountinfo", line))
+    }
+}
+
+/// The mount point without the path of `rootfs`.
+fn below<'a>(mount_point: &'a str, rootfs: &Root) -> &'a str {
+    let Some(rootfs) = rootfs.as_path().to_str().map(|path| path.trim_end_matches('/')) else {
+        return mount_point;
+    };
+    match mount_point.strip_prefix(rootfs) {
+        Some("") => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => mount_point,
+    }
+}
+
+/// Undoes the kernel's octal escapes of space, tab, newline, backslash and hash.
+fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let mut escape =
+            ["040", "011", "012", "134", "043"].iter().zip([' ', '\t', '\n', '\\', '#']);
+        let found = escape.find_map(|(code, c)| Some((after.strip_prefix(code)?, c)));
+        rest = if let Some((after, c)) = found {
+            out.push(c);
+            after
+        } else {
+            out.push('\\');
+            after
+        };
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// Whether another machine or a user's program answers for the file system, so that it may hang.
+fn is_remote(fstype: &str) -> bool {
+    let families =
+        ["nfs", "cifs", "smb", "fuse", "ceph", "9p", "afs", "lustre", "beegfs", "virtiofs"];
+    families.iter().any(|family| fstype.starts_with(family))
+        || ["glusterfs", "orangefs", "pvfs2", "coda", "ncpfs", "gfs2", "ocfs2", "autofs"]
+            .contains(&fstype)
+}
+
+/// A duration as Go writes it: `5s`, `500ms`, `1m30s`.
+fn duration(options: &Options, option: &Opt) -> Result<Duration> {
+    let text = options.text(option);
+    let parse = || {
+        let mut total = Duration::ZERO;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (number, after) = rest.split_at_checked(rest.find(char::is_alphabetic)?)?;
+            let end = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
+            let (unit, after) = after.split_at_checked(end)?;
+            let unit = match unit {
+                "h" => 3600.0,
+                "m" => 60.0,
+                "s" => 1.0,
+                "ms" => 1e-3,
+                "us" | "µs" => 1e-6,
+                "ns" => 1e-9,
+                _ => return None,
+            };
+            let number: f64 = number.parse().ok()?;
+            total = total.checked_add(Duration::try_from_secs_f64(number * unit).ok()?)?;
+            rest = after;
+        }
+        (!total.is_zero()).then_some(total)
+    };
+    parse().ok_or_else(|| Error::Option {
+        option: option.name.to_owned(),
+        what: format!("{text:?} is no duration, such as 5s"),
+    })
+}
+
+#[cfg(test)]
+mod tests;
