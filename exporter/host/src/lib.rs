@@ -9,6 +9,7 @@ use collect::Spec;
 mod conntrack;
 mod cpu;
 mod cpufreq;
+mod diskstats;
 mod dmi;
 mod edac;
 mod entropy;
@@ -44,6 +45,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &conntrack::SPEC,
     &cpu::SPEC,
     &cpufreq::SPEC,
+    &diskstats::SPEC,
     &dmi::SPEC,
     &edac::SPEC,
     &entropy::SPEC,
