@@ -17,6 +17,7 @@ mod filefd;
 mod filesystem;
 mod links;
 mod loadavg;
+mod mdadm;
 mod meminfo;
 mod netclass;
 mod netclass_rtnl;
@@ -52,6 +53,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &filefd::SPEC,
     &filesystem::SPEC,
     &loadavg::SPEC,
+    &mdadm::SPEC,
     &meminfo::SPEC,
     &netclass::SPEC,
     &netdev::SPEC,
