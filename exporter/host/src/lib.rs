@@ -25,6 +25,7 @@ mod netdev;
 mod netlink;
 mod netstat;
 mod number;
+mod nvme;
 mod powersupplyclass;
 mod pressure;
 mod rapl;
@@ -58,6 +59,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &netclass::SPEC,
     &netdev::SPEC,
     &netstat::SPEC,
+    &nvme::SPEC,
     &powersupplyclass::SPEC,
     &pressure::SPEC,
     &rapl::SPEC,
