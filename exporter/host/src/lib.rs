@@ -11,6 +11,7 @@ mod cpu;
 mod cpufreq;
 mod diskstats;
 mod dmi;
+mod dmmultipath;
 mod edac;
 mod entropy;
 mod filefd;
@@ -49,6 +50,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &cpufreq::SPEC,
     &diskstats::SPEC,
     &dmi::SPEC,
+    &dmmultipath::SPEC,
     &edac::SPEC,
     &entropy::SPEC,
     &filefd::SPEC,
