@@ -42,6 +42,7 @@ mod udp_queues;
 mod uname;
 mod vmstat;
 mod watchdog;
+mod xfs;
 
 /// Every host collector, sorted by name.
 pub static COLLECTORS: &[&Spec] = &[
@@ -76,4 +77,5 @@ pub static COLLECTORS: &[&Spec] = &[
     &uname::SPEC,
     &vmstat::SPEC,
     &watchdog::SPEC,
+    &xfs::SPEC,
 ];
