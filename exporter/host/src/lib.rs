@@ -36,6 +36,7 @@ mod selinux;
 mod sockstat;
 mod softnet;
 mod stat;
+mod tapestats;
 mod thermal_zone;
 mod timex;
 mod udp_queues;
@@ -71,6 +72,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &sockstat::SPEC,
     &softnet::SPEC,
     &stat::SPEC,
+    &tapestats::SPEC,
     &thermal_zone::SPEC,
     &timex::SPEC,
     &udp_queues::SPEC,
