@@ -12,6 +12,7 @@ mod cpufreq;
 mod diskstats;
 mod dmi;
 mod dmmultipath;
+mod drbd;
 mod edac;
 mod entropy;
 mod filefd;
@@ -53,6 +54,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &diskstats::SPEC,
     &dmi::SPEC,
     &dmmultipath::SPEC,
+    &drbd::SPEC,
     &edac::SPEC,
     &entropy::SPEC,
     &filefd::SPEC,
