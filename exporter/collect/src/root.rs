@@ -86,6 +86,16 @@ impl Root {
         }
     }
 
+    /// Reads a file whole, as it is: for formats that are no text.
+    pub fn bytes(&self, rel: impl AsRef<Path>) -> Result<Vec<u8>> {
+        let path = self.path(rel);
+        let mut bytes = Vec::new();
+        match open(&path).and_then(|file| read_from_start(&file, &mut bytes)) {
+            Ok(()) => Ok(bytes),
+            Err(source) => Err(Error::Read { path, source }),
+        }
+    }
+
     /// A kernel file to be read at every scrape; it is opened at the first read.
     pub fn keep(&self, rel: impl AsRef<Path>) -> Kept {
         Kept { path: self.path(rel), file: None, bytes: Vec::new() }
