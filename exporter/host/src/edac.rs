@@ -82,21 +82,28 @@ impl Edac {
                 rows.push((labels, count));
             }
         };
-        let [corrected, uncorrectable, row_ce, row_ue, channel_ce, channel_ue] = rows;
+        let [
+            corrected,
+            uncorrectable,
+            row_ce,
+            row_uncorrectable,
+            channel_ce,
+            channel_uncorrectable,
+        ] = rows;
         count(corrected, "ce_count".into(), own(&[]));
         count(uncorrectable, "ue_count".into(), own(&[]));
         count(row_ce, "ce_noinfo_count".into(), own(&["unknown"]));
-        count(row_ue, "ue_noinfo_count".into(), own(&["unknown"]));
+        count(row_uncorrectable, "ue_noinfo_count".into(), own(&["unknown"]));
         for entry in dir.list("")? {
             let Some(csrow) = digits(&entry, "csrow") else { continue };
             count(row_ce, format!("{entry}/ce_count"), own(&[csrow]));
-            count(row_ue, format!("{entry}/ue_count"), own(&[csrow]));
+            count(row_uncorrectable, format!("{entry}/ue_count"), own(&[csrow]));
             for file in dir.list(&entry)? {
                 let Some((channel, what)) = file.split_once('_') else { continue };
                 let Some(channel) = digits(channel, "ch") else { continue };
                 let rows = match what {
                     "ce_count" => &mut *channel_ce,
-                    "ue_count" => &mut *channel_ue,
+                    "ue_count" => &mut *channel_uncorrectable,
                     _ => continue,
                 };
                 let label = dir.attr(format!("{entry}/ch{channel}_dimm_label")).ok().flatten();

@@ -15,8 +15,10 @@ mod dmmultipath;
 mod drbd;
 mod edac;
 mod entropy;
+mod fibrechannel;
 mod filefd;
 mod filesystem;
+mod infiniband;
 mod links;
 mod loadavg;
 mod mdadm;
@@ -28,6 +30,7 @@ mod netlink;
 mod netstat;
 mod number;
 mod nvme;
+mod os;
 mod powersupplyclass;
 mod pressure;
 mod rapl;
@@ -39,6 +42,7 @@ mod softnet;
 mod stat;
 mod tapestats;
 mod thermal_zone;
+mod time;
 mod timex;
 mod udp_queues;
 mod uname;
@@ -57,8 +61,10 @@ pub static COLLECTORS: &[&Spec] = &[
     &drbd::SPEC,
     &edac::SPEC,
     &entropy::SPEC,
+    &fibrechannel::SPEC,
     &filefd::SPEC,
     &filesystem::SPEC,
+    &infiniband::SPEC,
     &loadavg::SPEC,
     &mdadm::SPEC,
     &meminfo::SPEC,
@@ -66,6 +72,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &netdev::SPEC,
     &netstat::SPEC,
     &nvme::SPEC,
+    &os::SPEC,
     &powersupplyclass::SPEC,
     &pressure::SPEC,
     &rapl::SPEC,
@@ -76,6 +83,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &stat::SPEC,
     &tapestats::SPEC,
     &thermal_zone::SPEC,
+    &time::SPEC,
     &timex::SPEC,
     &udp_queues::SPEC,
     &uname::SPEC,
