@@ -18,6 +18,7 @@ mod entropy;
 mod fibrechannel;
 mod filefd;
 mod filesystem;
+mod hwmon;
 mod infiniband;
 mod links;
 mod loadavg;
@@ -31,6 +32,7 @@ mod netstat;
 mod number;
 mod nvme;
 mod os;
+mod pcidevice;
 mod powersupplyclass;
 mod pressure;
 mod rapl;
@@ -64,6 +66,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &fibrechannel::SPEC,
     &filefd::SPEC,
     &filesystem::SPEC,
+    &hwmon::SPEC,
     &infiniband::SPEC,
     &loadavg::SPEC,
     &mdadm::SPEC,
@@ -73,6 +76,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &netstat::SPEC,
     &nvme::SPEC,
     &os::SPEC,
+    &pcidevice::SPEC,
     &powersupplyclass::SPEC,
     &pressure::SPEC,
     &rapl::SPEC,
