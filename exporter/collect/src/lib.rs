@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod directory;
 mod error;
 mod filter;
 mod options;
@@ -10,6 +11,7 @@ mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use directory::Directory;
 pub use error::{Error, Faults, Result};
 pub use filter::Filter;
 pub use options::{Opt, OptKind, Options};

@@ -327,7 +327,7 @@ fn open(path: &Path) -> io::Result<fs::File> {
     Ok(fs::File::from(descriptor))
 }
 
-fn read_from_start(file: &fs::File, bytes: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn read_from_start(file: &fs::File, bytes: &mut Vec<u8>) -> io::Result<()> {
     let mut filled = 0;
     bytes.resize(bytes.capacity().max(4096), 0);
     loop {
@@ -353,7 +353,7 @@ fn read_from_start(file: &fs::File, bytes: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-fn lossy(bytes: Vec<u8>) -> String {
+pub(crate) fn lossy(bytes: Vec<u8>) -> String {
     match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => match String::from_utf8_lossy(error.as_bytes()) {

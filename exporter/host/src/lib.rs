@@ -6,8 +6,11 @@
 
 use collect::Spec;
 
+mod buddyinfo;
+mod cgroups;
 mod conntrack;
 mod cpu;
+mod cpu_vulnerabilities;
 mod cpufreq;
 mod diskstats;
 mod dmi;
@@ -20,10 +23,15 @@ mod filefd;
 mod filesystem;
 mod hwmon;
 mod infiniband;
+mod interrupts;
+mod kernel_hung;
+mod ksmd;
 mod links;
+mod lnstat;
 mod loadavg;
 mod mdadm;
 mod meminfo;
+mod meminfo_numa;
 mod netclass;
 mod netclass_rtnl;
 mod netdev;
@@ -35,13 +43,18 @@ mod os;
 mod pcidevice;
 mod powersupplyclass;
 mod pressure;
+mod processes;
 mod rapl;
 mod rows;
 mod schedstat;
 mod selinux;
+mod slabinfo;
 mod sockstat;
+mod softirqs;
 mod softnet;
 mod stat;
+mod swap;
+mod sysctl;
 mod tapestats;
 mod thermal_zone;
 mod time;
@@ -50,12 +63,17 @@ mod udp_queues;
 mod uname;
 mod vmstat;
 mod watchdog;
+mod xfrm;
 mod xfs;
+mod zoneinfo;
 
 /// Every host collector, sorted by name.
 pub static COLLECTORS: &[&Spec] = &[
+    &buddyinfo::SPEC,
+    &cgroups::SPEC,
     &conntrack::SPEC,
     &cpu::SPEC,
+    &cpu_vulnerabilities::SPEC,
     &cpufreq::SPEC,
     &diskstats::SPEC,
     &dmi::SPEC,
@@ -68,9 +86,14 @@ pub static COLLECTORS: &[&Spec] = &[
     &filesystem::SPEC,
     &hwmon::SPEC,
     &infiniband::SPEC,
+    &interrupts::SPEC,
+    &kernel_hung::SPEC,
+    &ksmd::SPEC,
+    &lnstat::SPEC,
     &loadavg::SPEC,
     &mdadm::SPEC,
     &meminfo::SPEC,
+    &meminfo_numa::SPEC,
     &netclass::SPEC,
     &netdev::SPEC,
     &netstat::SPEC,
@@ -79,12 +102,17 @@ pub static COLLECTORS: &[&Spec] = &[
     &pcidevice::SPEC,
     &powersupplyclass::SPEC,
     &pressure::SPEC,
+    &processes::SPEC,
     &rapl::SPEC,
     &schedstat::SPEC,
     &selinux::SPEC,
+    &slabinfo::SPEC,
     &sockstat::SPEC,
+    &softirqs::SPEC,
     &softnet::SPEC,
     &stat::SPEC,
+    &swap::SPEC,
+    &sysctl::SPEC,
     &tapestats::SPEC,
     &thermal_zone::SPEC,
     &time::SPEC,
@@ -93,5 +121,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &uname::SPEC,
     &vmstat::SPEC,
     &watchdog::SPEC,
+    &xfrm::SPEC,
     &xfs::SPEC,
+    &zoneinfo::SPEC,
 ];
