@@ -57,7 +57,7 @@ impl Directory {
     pub fn read<'b>(&self, rel: &str, buffer: &'b mut Vec<u8>) -> io::Result<&'b str> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = fs::File::from(rustix::fs::openat(&self.0, rel, flags, Mode::empty())?);
-        root::read_from_start(&file, buffer)?;
+        root::read_from_start(&file, buffer, None)?;
         if std::str::from_utf8(buffer).is_err() {
             *buffer = root::lossy(std::mem::take(buffer)).into_bytes();
         }

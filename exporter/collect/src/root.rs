@@ -43,6 +43,8 @@ pub struct Kept {
     path: PathBuf,
     file: Option<fs::File>,
     bytes: Vec<u8>,
+    /// What no line is longer than, where the reader said so.
+    record: Option<usize>,
 }
 
 /// An attribute: a small file with one value, as sysfs has them.
@@ -50,6 +52,9 @@ pub type Attr<T> = Result<Option<T>>;
 
 /// No kernel file is larger; what is beyond is an error, not an ever growing buffer.
 const MAX_BYTES: usize = 64 << 20;
+
+/// The smallest page of any architecture.
+const PAGE: usize = 4096;
 
 // === impl Root ===
 
@@ -80,7 +85,7 @@ impl Root {
     pub fn read(&self, rel: impl AsRef<Path>) -> Result<File> {
         let path = self.path(rel);
         let mut bytes = Vec::new();
-        match open(&path).and_then(|file| read_from_start(&file, &mut bytes)) {
+        match open(&path).and_then(|file| read_from_start(&file, &mut bytes, None)) {
             Ok(()) => Ok(File { path, text: lossy(bytes) }),
             Err(source) => Err(Error::Read { path, source }),
         }
@@ -90,7 +95,7 @@ impl Root {
     pub fn bytes(&self, rel: impl AsRef<Path>) -> Result<Vec<u8>> {
         let path = self.path(rel);
         let mut bytes = Vec::new();
-        match open(&path).and_then(|file| read_from_start(&file, &mut bytes)) {
+        match open(&path).and_then(|file| read_from_start(&file, &mut bytes, None)) {
             Ok(()) => Ok(bytes),
             Err(source) => Err(Error::Read { path, source }),
         }
@@ -98,7 +103,7 @@ impl Root {
 
     /// A kernel file to be read at every scrape; it is opened at the first read.
     pub fn keep(&self, rel: impl AsRef<Path>) -> Kept {
-        Kept { path: self.path(rel), file: None, bytes: Vec::new() }
+        Kept { path: self.path(rel), file: None, bytes: Vec::new(), record: None }
     }
 
     /// An attribute's text without surrounding white space; `None` where the attribute does not
@@ -186,6 +191,16 @@ impl Root {
 // === impl Kept ===
 
 impl Kept {
+    /// The file with no record longer than `bytes`: a read that would have had room for another
+    /// one has reached the end, and the read that would say so is saved.
+    ///
+    /// For files that the kernel walks a table for, from its start at each read. A record is what
+    /// the kernel prints at once: mostly a line, sometimes the file. Its buffer has a page at least.
+    #[must_use]
+    pub fn with_records(self, bytes: usize) -> Self {
+        Self { record: Some(bytes), ..self }
+    }
+
     /// The file's text as it is now.
     pub fn read(&mut self) -> Result<Text<'_>> {
         let had = self.file.is_some();
@@ -238,7 +253,7 @@ impl Kept {
             None => open(&self.path)?,
         };
         self.bytes.clear();
-        let result = read_from_start(&file, &mut self.bytes);
+        let result = read_from_start(&file, &mut self.bytes, self.record);
         self.file = Some(file);
         result
     }
@@ -327,9 +342,13 @@ fn open(path: &Path) -> io::Result<fs::File> {
     Ok(fs::File::from(descriptor))
 }
 
-pub(crate) fn read_from_start(file: &fs::File, bytes: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn read_from_start(
+    file: &fs::File,
+    bytes: &mut Vec<u8>,
+    record: Option<usize>,
+) -> io::Result<()> {
     let mut filled = 0;
-    bytes.resize(bytes.capacity().max(4096), 0);
+    bytes.resize(bytes.capacity().max(PAGE), 0);
     loop {
         if filled == bytes.len() {
             if filled >= MAX_BYTES {
@@ -341,7 +360,13 @@ pub(crate) fn read_from_start(file: &fs::File, bytes: &mut Vec<u8>) -> io::Resul
         let Some(room) = bytes.get_mut(filled..) else { break };
         match file.read_at(room, filled as u64) {
             Ok(0) => break,
-            Ok(n) => filled += n,
+            Ok(n) => {
+                filled += n;
+                let short = n < room.len();
+                if short && record.is_some_and(|record| n.saturating_add(record) <= PAGE) {
+                    break;
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 bytes.clear();

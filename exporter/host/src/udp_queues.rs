@@ -11,7 +11,9 @@ pub(crate) static SPEC: Spec = Spec {
     families: &[FAMILIES],
     opts: &[],
     build: |cx| {
-        Ok(Box::new(UdpQueues([("v4", cx.proc.keep("net/udp")), ("v6", cx.proc.keep("net/udp6"))])))
+        // To say that nothing follows, the kernel would walk its table of sockets again.
+        let file = |rel: &str| cx.proc.keep(rel).with_records(LINE);
+        Ok(Box::new(UdpQueues([("v4", file("net/udp")), ("v6", file("net/udp6"))])))
     },
 };
 
@@ -20,6 +22,9 @@ static FAMILIES: &[Family] = &[Family::gauge(
     "Bytes that wait in the queues of UDP sockets.",
     &["queue", "ip"],
 )];
+
+/// Lines are 127 bytes in `udp` and some 170 in `udp6`.
+const LINE: usize = 512;
 
 struct UdpQueues([(&'static str, Kept); 2]);
 
