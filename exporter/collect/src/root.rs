@@ -205,16 +205,13 @@ impl Kept {
     pub fn read(&mut self) -> Result<Text<'_>> {
         let had = self.file.is_some();
         let mut result = self.fill();
-        if had && result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::InvalidInput) {
-            // The device behind the descriptor may have gone and come back. `EINVAL` is the
-            // device's own answer that it has no such value now.
+        if result.is_err() && had {
+            // The device behind the descriptor may have gone and come back.
             self.file = None;
             result = self.fill();
         }
         if let Err(source) = result {
-            if source.kind() != io::ErrorKind::InvalidInput {
-                self.file = None;
-            }
+            self.file = None;
             return Err(Error::Read { path: self.path.clone(), source });
         }
         if std::str::from_utf8(&self.bytes).is_err() {
@@ -231,15 +228,6 @@ impl Kept {
             Err(Error::Read { source, .. }) if has_no_value(&source) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// As [`Kept::attr`], through a buffer that many files share, where each would keep its own.
-    pub fn attr_through<'b>(&mut self, buffer: &'b mut Vec<u8>) -> Result<Option<&'b str>> {
-        std::mem::swap(&mut self.bytes, buffer);
-        let present = self.attr().map(|text| text.is_some());
-        std::mem::swap(&mut self.bytes, buffer);
-        let text = std::str::from_utf8(buffer).unwrap_or_default();
-        Ok(present?.then(|| text.trim()))
     }
 
     /// The file's path.

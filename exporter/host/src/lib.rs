@@ -6,6 +6,8 @@
 
 use collect::Spec;
 
+mod arp;
+mod bonding;
 mod buddyinfo;
 mod cgroups;
 mod conntrack;
@@ -24,6 +26,7 @@ mod filesystem;
 mod hwmon;
 mod infiniband;
 mod interrupts;
+mod ipvs;
 mod kernel_hung;
 mod ksmd;
 mod links;
@@ -37,6 +40,7 @@ mod netclass_rtnl;
 mod netdev;
 mod netlink;
 mod netstat;
+mod network_route;
 mod number;
 mod nvme;
 mod os;
@@ -44,6 +48,7 @@ mod pcidevice;
 mod powersupplyclass;
 mod pressure;
 mod processes;
+mod qdisc;
 mod rapl;
 mod rows;
 mod schedstat;
@@ -56,6 +61,7 @@ mod stat;
 mod swap;
 mod sysctl;
 mod tapestats;
+mod tcpstat;
 mod thermal_zone;
 mod time;
 mod timex;
@@ -69,6 +75,8 @@ mod zoneinfo;
 
 /// Every host collector, sorted by name.
 pub static COLLECTORS: &[&Spec] = &[
+    &arp::SPEC,
+    &bonding::SPEC,
     &buddyinfo::SPEC,
     &cgroups::SPEC,
     &conntrack::SPEC,
@@ -87,6 +95,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &hwmon::SPEC,
     &infiniband::SPEC,
     &interrupts::SPEC,
+    &ipvs::SPEC,
     &kernel_hung::SPEC,
     &ksmd::SPEC,
     &lnstat::SPEC,
@@ -97,12 +106,14 @@ pub static COLLECTORS: &[&Spec] = &[
     &netclass::SPEC,
     &netdev::SPEC,
     &netstat::SPEC,
+    &network_route::SPEC,
     &nvme::SPEC,
     &os::SPEC,
     &pcidevice::SPEC,
     &powersupplyclass::SPEC,
     &pressure::SPEC,
     &processes::SPEC,
+    &qdisc::SPEC,
     &rapl::SPEC,
     &schedstat::SPEC,
     &selinux::SPEC,
@@ -114,6 +125,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &swap::SPEC,
     &sysctl::SPEC,
     &tapestats::SPEC,
+    &tcpstat::SPEC,
     &thermal_zone::SPEC,
     &time::SPEC,
     &timex::SPEC,

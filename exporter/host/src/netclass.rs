@@ -1,16 +1,18 @@
 //! What network interfaces are and how they stand: `/sys/class/net/<interface>/*`, one value a file.
 //!
 //! The files answer one at a time and some take the kernel's network lock, so that a hundred
-//! interfaces cost tens of milliseconds. Where sysfs shows our own network namespace, all but five
-//! of the values come from the `RTM_GETLINK` dump that `netdev` makes anyway. sysfs has the last
-//! word on what a value is: while an interface is down it has no carrier, dormant, speed and
-//! duplex, though netlink would tell. Speed is in Mbit/s there and in bytes/s here.
+//! interfaces cost tens of milliseconds. Where sysfs shows our own network namespace, all but three
+//! of the values come from netlink: the `RTM_GETLINK` dump that `netdev` makes anyway, and one dump
+//! of the ethtool family. sysfs has the last word on what a value is: while an interface is down it
+//! has no carrier, dormant, speed and duplex, though netlink would tell. Speed is in Mbit/s there
+//! and in bytes/s here.
 
 use crate::{
     links::{IFF_UP, Link, Links, LinksReader},
-    netclass_rtnl,
+    netclass_rtnl::{self, modes},
+    netlink::Generic,
 };
-use collect::{Attr, Collector, Error, Faults, Filter, Kept, Opt, Result, Root, Spec};
+use collect::{Attr, Collector, Error, Faults, Filter, Opt, Result, Root, Spec};
 use exposition::{Family, Writer};
 use std::{borrow::Cow, collections::HashMap, path::Path};
 
@@ -35,9 +37,9 @@ pub(crate) static SPEC: Spec = Spec {
             ignored,
             ignore_invalid_speed: options.switch(&IGNORE_INVALID_SPEED),
             links: own.then(LinksReader::new),
+            ethtool: Generic::new("ethtool"),
             sys,
             known: HashMap::new(),
-            buffer: Vec::new(),
             scrape: 0,
         }))
     },
@@ -148,9 +150,9 @@ struct Netclass {
     ignore_invalid_speed: bool,
     /// Present where netlink may stand in for sysfs.
     links: Option<LinksReader>,
+    ethtool: Generic,
     sys: Root,
     known: HashMap<u32, Known>,
-    buffer: Vec<u8>,
     scrape: u32,
 }
 
@@ -165,15 +167,17 @@ struct Known {
     address_assign_type: Option<i64>,
     device_id: Option<i64>,
     name_assign_type: Option<i64>,
-    /// Speed and duplex are read at every scrape: a bond's or a tunnel's change by themselves.
-    kept: Option<[Kept; 2]>,
+}
+
+/// Speed and duplex, which the ethtool family has from the same question to the driver as sysfs.
+#[derive(Clone, Copy, Default)]
+struct Mode {
+    speed: Option<i64>,
+    duplex: &'static str,
 }
 
 /// Each interface is compared with sysfs anew once in so many scrapes.
 const CHECK_EVERY: u32 = 16;
-/// Of the 1024 descriptors that a process usually has, these may be ours: two an interface. What
-/// is beyond is opened at each scrape.
-const MAX_KEPT: usize = 512;
 
 /// Why netlink cannot stand in for sysfs in this scrape.
 struct Mismatch;
@@ -235,6 +239,7 @@ impl Netclass {
         if !expected.map(|link| link.name.as_str()).eq(names.iter().copied()) {
             return Err(Mismatch);
         }
+        let modes = modes(&mut self.ethtool).ok();
         let mut interfaces = Vec::with_capacity(names.len());
         for link in names.iter().filter_map(|name| links.by_name(name)) {
             let known = match self.known.remove(&link.index) {
@@ -245,35 +250,20 @@ impl Netclass {
                 {
                     known
                 }
-                before => {
+                _ => {
                     if !self.agrees(link, faults) {
                         return Err(Mismatch);
                     }
-                    let kept = before.filter(|b| b.name == link.name).and_then(|b| b.kept);
-                    self.learn(link, kept, faults)
+                    self.learn(link, faults)
                 }
             };
             let known = self.known.entry(link.index).or_insert(known);
-            let (mut speed, mut duplex) = (None, None);
-            if link.is_up() {
-                speed = match &mut known.kept {
-                    Some([file, _]) => {
-                        faults.ok(file.attr_through(&mut self.buffer)).flatten().and_then(number)
-                    }
-                    None => faults.ok(read_number(&self.sys, &link.name, "speed")).flatten(),
-                };
-                // Both files ask the driver the same question.
-                if speed.is_some() {
-                    duplex = match &mut known.kept {
-                        Some([_, file]) => faults
-                            .ok(file.attr_through(&mut self.buffer))
-                            .flatten()
-                            .map(str::to_owned),
-                        None => faults.ok(self.sys.attr(format!("{}/duplex", link.name))).flatten(),
-                    };
-                }
-            }
-            let Some(values) = from_link(link, known, speed, duplex) else { return Err(Mismatch) };
+            let mode = match &modes {
+                _ if !link.is_up() => Mode::default(),
+                Some(modes) => modes.get(&link.index).map_or_else(Mode::default, Mode::new),
+                None => read_mode(&self.sys, &link.name, faults),
+            };
+            let Some(values) = from_link(link, known, mode) else { return Err(Mismatch) };
             interfaces.push(values);
         }
         if self.known.len() > interfaces.len() {
@@ -292,17 +282,14 @@ impl Netclass {
                 == Some(link.address.as_str())
     }
 
-    fn learn(&self, link: &Link, kept: Option<[Kept; 2]>, faults: &mut Faults) -> Known {
+    fn learn(&self, link: &Link, faults: &mut Faults) -> Known {
         let mut read = |file| faults.ok(read_number(&self.sys, &link.name, file)).flatten();
-        let keep = |file| self.sys.keep(format!("{}/{file}", link.name));
-        let room = self.known.len() < MAX_KEPT / 2;
         Known {
             name: link.name.clone(),
             address: link.address.clone(),
             address_assign_type: read("addr_assign_type"),
             device_id: read("dev_id"),
             name_assign_type: read("name_assign_type"),
-            kept: kept.or_else(|| room.then(|| [keep("speed"), keep("duplex")])),
         }
     }
 }
@@ -311,18 +298,13 @@ impl Netclass {
 
 /// An interface's values as sysfs would show them; `None` where netlink does not tell one that
 /// sysfs always has (old kernels).
-fn from_link<'a>(
-    link: &'a Link,
-    known: &Known,
-    speed: Option<i64>,
-    duplex: Option<String>,
-) -> Option<Values<'a>> {
+fn from_link<'a>(link: &'a Link, known: &Known, mode: Mode) -> Option<Values<'a>> {
     let up = link.is_up();
     Some(Values {
         name: &link.name,
         address: Cow::Borrowed(&link.address),
         broadcast: Cow::Borrowed(&link.broadcast),
-        duplex: Cow::Owned(duplex.unwrap_or_default()),
+        duplex: Cow::Borrowed(mode.duplex),
         operstate: Cow::Borrowed(link.operstate()),
         alias: Cow::Borrowed(link.alias.trim()),
         numbers: [
@@ -340,7 +322,7 @@ fn from_link<'a>(
             Some(link.mtu?.into()),
             known.name_assign_type,
             Some(link.group?.into()),
-            speed,
+            mode.speed,
             Some(link.queue_length?.into()),
             Some(link.kind.into()),
         ],
@@ -366,6 +348,36 @@ fn from_files<'a>(sys: &Root, name: &'a str, faults: &mut Faults) -> Option<Valu
         alias: text("ifalias"),
         numbers,
     })
+}
+
+/// Speed and duplex where the kernel has no ethtool family (before Linux 5.6).
+fn read_mode(sys: &Root, name: &str, faults: &mut Faults) -> Mode {
+    let speed = faults.ok(read_number(sys, name, "speed")).flatten();
+    let duplex = faults.ok(sys.attr(format!("{name}/duplex"))).flatten();
+    let duplex = match duplex.as_deref() {
+        None => "",
+        Some("half") => "half",
+        Some("full") => "full",
+        Some(_) => "unknown",
+    };
+    Mode { speed, duplex }
+}
+
+// === impl Mode ===
+
+impl Mode {
+    fn new(mode: &netclass_rtnl::Mode) -> Self {
+        Self {
+            // Unknown is the largest number there and -1 in sysfs.
+            speed: mode.speed.map(|speed| speed.cast_signed().into()),
+            duplex: match mode.duplex {
+                None => "",
+                Some(0) => "half",
+                Some(1) => "full",
+                Some(_) => "unknown",
+            },
+        }
+    }
 }
 
 /// A number of an interface: decimal, or hexadecimal with `0x`.

@@ -66,9 +66,9 @@ pub(crate) struct Netclass {
 
 /// Speed in Mbit/s and duplex of an interface.
 #[derive(Clone, Copy, Default)]
-struct Mode {
-    speed: Option<u32>,
-    duplex: Option<u8>,
+pub(crate) struct Mode {
+    pub(crate) speed: Option<u32>,
+    pub(crate) duplex: Option<u8>,
 }
 
 impl Netclass {
@@ -184,7 +184,7 @@ const DUPLEX: u16 = 6;
 
 /// Speed and duplex of every interface that has them, by index. Linux before 5.6 has no such
 /// family.
-fn modes(ethtool: &mut Generic) -> Result<HashMap<u32, Mode>> {
+pub(crate) fn modes(ethtool: &mut Generic) -> Result<HashMap<u32, Mode>> {
     let (mut header, mut request) = (Vec::new(), Vec::new());
     attribute(&mut header, HEADER_FLAGS, &COMPACT_BITSETS.to_ne_bytes());
     attribute(&mut request, 0x8000 | HEADER, &header);
