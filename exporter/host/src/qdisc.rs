@@ -176,7 +176,7 @@ mod tests {
         let mut out = Writer::default();
         let queues: Vec<_> = queues.into_iter().map(|queue| ("eth0", queue)).collect();
         write(&mut out, &queues);
-        String::from_utf8(encode(&[&out.finish()], Format::Text).body).expect("UTF-8")
+        String::from_utf8(encode(&[&out.finish()], Format::TEXT).body).expect("UTF-8")
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn scrape(mountinfo: &str, options: &[(&str, &str)]) -> String {
     for _ in 0..2 {
         let mut out = Writer::default();
         let result = collector.collect(&mut out);
-        text = String::from_utf8(encode(&[&out.finish()], Format::Text).body).unwrap();
+        text = String::from_utf8(encode(&[&out.finish()], Format::TEXT).body).unwrap();
         if let Err(error) = result {
             text.extend(["error: ", &error.to_string(), "\n"]);
         }
@@ -196,7 +196,7 @@ fn a_mount_that_hangs_is_shown_as_such() {
     let mut collector = Filesystem::new(&cx, Arc::new(call)).unwrap();
     let mut out = Writer::default();
     collector.collect(&mut out).unwrap();
-    let text = String::from_utf8(encode(&[&out.finish()], Format::Text).body).unwrap();
+    let text = String::from_utf8(encode(&[&out.finish()], Format::TEXT).body).unwrap();
     let hung: String =
         text.lines().filter(|l| l.contains("/hung")).map(|l| l.to_owned() + "\n").collect();
     *gate.0.lock().unwrap() = true;
