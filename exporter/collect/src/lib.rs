@@ -15,5 +15,5 @@ pub use directory::Directory;
 pub use error::{Error, Faults, Result};
 pub use filter::Filter;
 pub use options::{Opt, OptKind, Options};
-pub use root::{Attr, File, Kept, Root, Text};
+pub use root::{Attr, File, Kept, Root, Stamp, Text};
 pub use spec::{Clock, Collector, Context, Spec};

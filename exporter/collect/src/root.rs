@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags};
 use std::{
     borrow::Cow,
     fs, io,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
@@ -45,6 +45,20 @@ pub struct Kept {
     bytes: Vec<u8>,
     /// What no line is longer than, where the reader said so.
     record: Option<usize>,
+}
+
+/// What tells one state of a file from another, links followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Whether it is a regular file.
+    pub is_file: bool,
+    /// Its bytes.
+    pub size: u64,
+    /// When it was last modified, in whole seconds since 1970.
+    pub modified: i64,
+    identity: (u64, u64),
+    nanoseconds: i64,
+    changed: (i64, i64),
 }
 
 /// An attribute: a small file with one value, as sysfs has them.
@@ -173,6 +187,22 @@ impl Root {
     /// Whether `rel` is a directory; links are followed.
     pub fn is_dir(&self, rel: impl AsRef<Path>) -> bool {
         self.path(rel).is_dir()
+    }
+
+    /// What tells the file's present state from a later one. Fails when it does not exist.
+    pub fn stamp(&self, rel: impl AsRef<Path>) -> Result<Stamp> {
+        let path = self.path(rel);
+        match fs::metadata(&path) {
+            Ok(m) => Ok(Stamp {
+                is_file: m.is_file(),
+                size: m.size(),
+                modified: m.mtime(),
+                identity: (m.dev(), m.ino()),
+                nanoseconds: m.mtime_nsec(),
+                changed: (m.ctime(), m.ctime_nsec()),
+            }),
+            Err(source) => Err(Error::Read { path, source }),
+        }
     }
 
     /// When `rel` was last modified, in seconds since 1970.

@@ -21,8 +21,10 @@ use std::{
 pub struct Parsed {
     /// Families that have samples, sorted by name.
     pub families: Vec<ParsedFamily>,
-    /// Lines that were refused, in the order of the file.
+    /// The first lines that were refused, in the order of the file.
     pub faults: Vec<Fault>,
+    /// How many samples were refused.
+    pub refused: u64,
 }
 
 /// A family and its sample lines.
@@ -53,9 +55,10 @@ pub struct Fault {
     pub line: u32,
     /// What was expected.
     pub what: &'static str,
-    /// Whether a sample was lost, rather than a comment.
-    pub sample: bool,
 }
+
+/// Faults kept of comments and of samples each; more are only counted.
+const MAX_FAULTS: usize = 50;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Declared {
@@ -95,7 +98,9 @@ pub fn parse(text: &str) -> Parsed {
                 continue;
             }
         };
-        out.faults.push(Fault { line: number, what, sample: false });
+        if out.faults.len() < MAX_FAULTS {
+            out.faults.push(Fault { line: number, what });
+        }
     }
     let mut families: BTreeMap<String, ParsedFamily> = BTreeMap::new();
     for (number, line) in lines() {
@@ -115,7 +120,10 @@ pub fn parse(text: &str) -> Parsed {
             Ok(())
         });
         if let Err(what) = result {
-            out.faults.push(Fault { line: number, what, sample: true });
+            out.refused += 1;
+            if out.faults.len() < 2 * MAX_FAULTS {
+                out.faults.push(Fault { line: number, what });
+            }
         }
     }
     out.faults.sort_by_key(|fault| fault.line);

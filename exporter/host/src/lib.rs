@@ -23,6 +23,7 @@ mod entropy;
 mod fibrechannel;
 mod filefd;
 mod filesystem;
+mod glob;
 mod hwmon;
 mod infiniband;
 mod interrupts;
@@ -62,6 +63,7 @@ mod swap;
 mod sysctl;
 mod tapestats;
 mod tcpstat;
+mod textfile;
 mod thermal_zone;
 mod time;
 mod timex;
@@ -126,6 +128,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &sysctl::SPEC,
     &tapestats::SPEC,
     &tcpstat::SPEC,
+    &textfile::SPEC,
     &thermal_zone::SPEC,
     &time::SPEC,
     &timex::SPEC,
