@@ -33,8 +33,8 @@ pub(crate) struct Part<'a> {
 ///
 /// Stretches of the same family are put under one header, also across blocks. Where they disagree
 /// on the family's type, the first one's wins. A guest family goes out only if no built-in family
-/// has one of its sample names. A line whose name and labels repeat one before it in the same family
-/// is left out.
+/// has one of its sample names. Of lines in several stretches that have the same name and labels,
+/// the first goes out.
 pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
     let mut out = Encoded::default();
     let spans = blocks.iter().flat_map(|block| block.spans());
