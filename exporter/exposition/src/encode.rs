@@ -116,10 +116,13 @@ fn part<'a>(span: &'a Span, lines: &'a [u8], escaping: Escaping) -> Part<'a> {
 
 /// Takes out guest families one of whose sample names a built-in family has.
 fn shadow(parts: &mut Vec<Part<'_>>, shadowed: &mut Vec<String>) {
-    let own: HashSet<String> =
+    let own: HashSet<Cow<'_, str>> =
         parts.iter().filter(|part| !part.guest).flat_map(Part::names).collect();
+    let keeps = |part: &Part<'_>| !part.guest || !part.names().any(|name| own.contains(&name));
+    let keeps: Vec<bool> = parts.iter().map(keeps).collect();
+    let mut verdicts = keeps.into_iter();
     parts.retain(|part| {
-        let keeps = !part.guest || !part.names().any(|name| own.contains(&name));
+        let keeps = verdicts.next().unwrap_or(true);
         if !keeps && !shadowed.iter().any(|name| *name == part.name) {
             shadowed.push(part.name.to_string());
         }
@@ -200,19 +203,21 @@ fn header(out: &mut Vec<u8>, name: &str, kind: &str, help: &str, openmetrics: bo
 
 impl Part<'_> {
     /// The names that the family's samples can have.
-    pub(crate) fn sample_names(&self) -> impl Iterator<Item = String> + use<> {
+    pub(crate) fn sample_names(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let suffixes: &[&str] = match self.kind {
             Kind::Histogram => &["_bucket", "_sum", "_count"],
             Kind::Summary => &["", "_sum", "_count"],
             _ => &[""],
         };
-        let name = self.name.to_string();
-        suffixes.iter().map(move |suffix| format!("{name}{suffix}"))
+        suffixes.iter().map(|suffix| match *suffix {
+            "" => Cow::Borrowed(&*self.name),
+            suffix => Cow::Owned(format!("{}{suffix}", self.name)),
+        })
     }
 
     /// The family's own name and those of its samples.
-    fn names(&self) -> impl Iterator<Item = String> + use<> {
-        self.sample_names().chain([self.name.to_string()])
+    fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.sample_names().chain([Cow::Borrowed(&*self.name)])
     }
 }
 

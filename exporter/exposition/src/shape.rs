@@ -131,7 +131,7 @@ pub(crate) fn untype<'a>(parts: Vec<Part<'a>>, openmetrics: bool) -> Vec<Part<'a
     let mut twice: HashSet<String> = HashSet::new();
     for part in &parts {
         for name in part.sample_names() {
-            if let Some(name) = names.replace(name) {
+            if let Some(name) = names.replace(name.into_owned()) {
                 twice.insert(name);
             }
         }
@@ -144,17 +144,17 @@ pub(crate) fn untype<'a>(parts: Vec<Part<'a>>, openmetrics: bool) -> Vec<Part<'a
         let mut keeps = match part.kind {
             Kind::Counter if openmetrics => name.ends_with("_total") && only_rises(&part.lines),
             Kind::Histogram | Kind::Summary => {
-                !part.sample_names().any(|name| twice.contains(&name))
+                !part.sample_names().any(|name| twice.contains(&*name))
                     && groups(&name, part.kind, &part.lines).is_some()
             }
             _ => true,
         };
         if keeps && openmetrics && (complex || part.kind == Kind::Counter) {
             let base = name.strip_suffix("_total").filter(|_| !complex).unwrap_or(&name);
-            let own: HashSet<String> = part.sample_names().collect();
             let claims = [base.to_owned(), format!("{base}_created")];
             keeps = claims.iter().all(|claim| {
-                own.contains(claim) || !names.contains(claim) && !reserved.contains(claim)
+                part.sample_names().any(|own| own == **claim)
+                    || !names.contains(claim) && !reserved.contains(claim)
             });
             if keeps {
                 reserved.extend(claims);
