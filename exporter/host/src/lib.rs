@@ -73,6 +73,7 @@ mod vmstat;
 mod watchdog;
 mod xfrm;
 mod xfs;
+mod zfs;
 mod zoneinfo;
 
 /// Every host collector, sorted by name.
@@ -138,5 +139,6 @@ pub static COLLECTORS: &[&Spec] = &[
     &watchdog::SPEC,
     &xfrm::SPEC,
     &xfs::SPEC,
+    &zfs::SPEC,
     &zoneinfo::SPEC,
 ];
