@@ -42,6 +42,7 @@ mod netdev;
 mod netlink;
 mod netstat;
 mod network_route;
+mod nfs;
 mod number;
 mod nvme;
 mod os;
@@ -110,6 +111,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &netdev::SPEC,
     &netstat::SPEC,
     &network_route::SPEC,
+    &nfs::SPEC,
     &nvme::SPEC,
     &os::SPEC,
     &pcidevice::SPEC,
