@@ -43,6 +43,7 @@ mod netlink;
 mod netstat;
 mod network_route;
 mod nfs;
+mod nfsd;
 mod number;
 mod nvme;
 mod os;
@@ -112,6 +113,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &netstat::SPEC,
     &network_route::SPEC,
     &nfs::SPEC,
+    &nfsd::SPEC,
     &nvme::SPEC,
     &os::SPEC,
     &pcidevice::SPEC,
