@@ -36,6 +36,7 @@ mod loadavg;
 mod mdadm;
 mod meminfo;
 mod meminfo_numa;
+mod mountstats;
 mod netclass;
 mod netclass_rtnl;
 mod netdev;
@@ -108,6 +109,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &mdadm::SPEC,
     &meminfo::SPEC,
     &meminfo_numa::SPEC,
+    &mountstats::SPEC,
     &netclass::SPEC,
     &netdev::SPEC,
     &netstat::SPEC,
