@@ -7,6 +7,7 @@
 use collect::Spec;
 
 mod arp;
+mod bcache;
 mod bonding;
 mod buddyinfo;
 mod cgroups;
@@ -82,6 +83,7 @@ mod zoneinfo;
 /// Every host collector, sorted by name.
 pub static COLLECTORS: &[&Spec] = &[
     &arp::SPEC,
+    &bcache::SPEC,
     &bonding::SPEC,
     &buddyinfo::SPEC,
     &cgroups::SPEC,
