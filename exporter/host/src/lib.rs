@@ -8,6 +8,7 @@ use collect::Spec;
 
 mod arp;
 mod bcache;
+mod bcachefs;
 mod bonding;
 mod buddyinfo;
 mod cgroups;
@@ -84,6 +85,7 @@ mod zoneinfo;
 pub static COLLECTORS: &[&Spec] = &[
     &arp::SPEC,
     &bcache::SPEC,
+    &bcachefs::SPEC,
     &bonding::SPEC,
     &buddyinfo::SPEC,
     &cgroups::SPEC,
