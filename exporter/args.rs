@@ -1,0 +1,302 @@
+//! The command line, made from the table of settings.
+//!
+//! It takes kingpin's forms, as `node_exporter` has them: `--name=value`, `--name value`, `--switch`
+//! and `--no-switch`, of which the last one wins.
+
+use crate::{
+    config::{self, Config, Error},
+    flags::{self, CONFIG_FILE, Flag, Values},
+};
+use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
+use collect::OptKind;
+use exposition::Format;
+use std::ffi::OsString;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Task {
+    /// Serve metrics.
+    Serve(Box<Config>),
+    /// Print one scrape and end.
+    Metrics {
+        /// The settings.
+        config: Box<Config>,
+        /// Collectors to run; all that are enabled where it is empty.
+        collect: Vec<String>,
+        /// The exposition format.
+        format: Format,
+    },
+    /// Check the settings and end.
+    Check(Box<Config>),
+    /// Print a text and end.
+    Print(String),
+}
+
+const NAME: &str = "hybrid-exporter";
+const ABOUT: &str = "One Prometheus exporter for Kubernetes nodes and plain systemd servers";
+const NOTES: &str = "\
+Every switch NAME has a --no-NAME; the last one given wins. Every flag can also be given as an \
+environment variable, HYBRID_ and the name in upper case with _ for . and - \
+(HYBRID_WEB_LISTEN_ADDRESS; lists are separated by commas), or in the file that --config.file \
+names. A flag wins over the environment, the environment over the file.
+
+Exit status: 0 after an orderly end, 1 where it cannot start, 64 where the configuration is wrong.";
+
+/// Formats that `metrics --format` takes.
+const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("openmetrics", Format::OpenMetrics)];
+
+/// Reads the command line, `environment` and the configuration file.
+///
+/// Fails on anything that is not understood; the message is for people.
+pub fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    environment: &[(String, String)],
+) -> Result<Task, Error> {
+    let matches = match command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error)
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
+        {
+            return Ok(Task::Print(error.to_string()));
+        }
+        Err(error) => return Err(Error::Usage(error.to_string().trim_end().to_owned())),
+    };
+    let flags = flags::all();
+    let mut given = given(&flags, &matches);
+    let Some((name, sub)) = matches.subcommand() else {
+        return Ok(Task::Serve(Box::new(config::load(&flags, given, environment)?)));
+    };
+    if matches!(name, "metrics" | "check-config") {
+        given.extend(self::given(&flags, sub));
+    }
+    Ok(match name {
+        "metrics" => Task::Metrics {
+            config: Box::new(config::load(&flags, given, environment)?),
+            collect: texts(sub, "collect").unwrap_or_default(),
+            format: texts(sub, "format")
+                .and_then(|names| names.into_iter().next_back())
+                .and_then(|name| FORMATS.iter().find(|(n, _)| *n == name))
+                .map_or(Format::Text, |(_, format)| *format),
+        },
+        "check-config" => Task::Check(Box::new(config::load(&flags, given, environment)?)),
+        "config" => Task::Print(config::example(&flags)),
+        "completions" => Task::Print(completions(sub)),
+        _ => Task::Print(man()),
+    })
+}
+
+fn given(flags: &[Flag], matches: &ArgMatches) -> Values {
+    let mut values = Values::new();
+    for name in flags.iter().map(|flag| &*flag.name).chain([CONFIG_FILE.name]) {
+        if let Some(texts) = texts(matches, name) {
+            values.insert(name.to_owned(), texts);
+        }
+        if matches.try_get_one::<bool>(&negation(name)).ok().flatten() == Some(&true) {
+            values.insert(name.to_owned(), vec!["false".to_owned()]);
+        }
+    }
+    values
+}
+
+fn texts(matches: &ArgMatches, name: &str) -> Option<Vec<String>> {
+    Some(matches.try_get_many::<String>(name).ok()??.cloned().collect())
+}
+
+fn negation(name: &str) -> String {
+    format!("no-{name}")
+}
+
+/// The command with its flags. Subcommands get theirs only when they are asked for.
+fn command() -> Command {
+    let shell = Arg::new("shell")
+        .required(true)
+        .value_name("SHELL")
+        .value_parser(clap::value_parser!(clap_complete::Shell))
+        .help("bash, elvish, fish, powershell or zsh");
+    with_flags(Command::new(NAME), false)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(NOTES)
+        .args_override_self(true)
+        .infer_long_args(false)
+        .next_line_help(true)
+        .disable_help_subcommand(true)
+        .subcommand_negates_reqs(true)
+        .subcommand(
+            Command::new("metrics").about("Print one scrape to standard output and end").defer(
+                |command| {
+                    let formats: Vec<&str> = FORMATS.iter().map(|(name, _)| *name).collect();
+                    with_flags(command, true)
+                        .args_override_self(true)
+                        .arg(
+                            Arg::new("collect")
+                                .long("collect")
+                                .value_name("COLLECTOR")
+                                .action(ArgAction::Append)
+                                .help("Run this collector alone; may be repeated"),
+                        )
+                        .arg(
+                            Arg::new("format")
+                                .long("format")
+                                .value_name("FORMAT")
+                                .value_parser(formats)
+                                .help("The exposition format; default text"),
+                        )
+                        .after_help("The server's flags apply too: see hybrid-exporter --help.")
+                },
+            ),
+        )
+        .subcommand(Command::new("check-config").about("Check the configuration and end").defer(
+            |command| {
+                with_flags(command, true)
+                    .args_override_self(true)
+                    .after_help("The server's flags apply too: see hybrid-exporter --help.")
+            },
+        ))
+        .subcommand(Command::new("config").about("Print an example of a configuration file"))
+        .subcommand(Command::new("completions").about("Print completions for a shell").arg(shell))
+        .subcommand(Command::new("man").about("Print the man page"))
+}
+
+fn with_flags(command: Command, hidden: bool) -> Command {
+    let mut args = vec![
+        Arg::new(CONFIG_FILE.name)
+            .long(CONFIG_FILE.name)
+            .value_name("PATH")
+            .help(CONFIG_FILE.doc)
+            .hide(hidden),
+    ];
+    for flag in flags::all() {
+        let hidden = hidden || flag.hidden;
+        let name = flag.name.to_string();
+        let arg = Arg::new(name.clone())
+            .long(name.clone())
+            .aliases(flag.aliases)
+            .help_heading(flag.heading.to_string())
+            .hide(hidden);
+        let doc = flag.doc.trim_end_matches('.').to_owned();
+        let arg = match flag.kind {
+            OptKind::Switch(default) => {
+                let no = negation(&name);
+                args.push(
+                    Arg::new(no.clone())
+                        .long(no.clone())
+                        .aliases(flag.aliases.iter().map(|alias| negation(alias)))
+                        .action(ArgAction::SetTrue)
+                        .overrides_with(&name)
+                        .hide(true),
+                );
+                arg.help(format!("{doc} [{}]", if default { "on" } else { "off" }))
+                    .overrides_with(no)
+                    .num_args(0..=1)
+                    .require_equals(true)
+                    .default_missing_value("true")
+                    .value_parser(["true", "false"])
+                    .hide_possible_values(true)
+                    .value_name("true|false")
+            }
+            OptKind::Text(default) => {
+                let default = match default {
+                    "" => String::new(),
+                    text => format!(" [{text}]"),
+                };
+                arg.help(doc + &default)
+                    .value_name(flag.placeholder())
+                    .allow_hyphen_values(true)
+                    .value_parser(clap::value_parser!(String))
+            }
+            OptKind::List => arg.help(doc).value_name(flag.placeholder()).action(ArgAction::Append),
+        };
+        args.push(arg);
+    }
+    command.args(args)
+}
+
+fn completions(matches: &ArgMatches) -> String {
+    let mut script = Vec::new();
+    if let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") {
+        clap_complete::generate(*shell, &mut command(), NAME, &mut script);
+    }
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+fn man() -> String {
+    let mut page = Vec::new();
+    let man = clap_mangen::Man::new(command()).section("8");
+    match man.render(&mut page) {
+        Ok(()) => String::from_utf8_lossy(&page).into_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(args: &[&str]) -> Result<Box<Config>, Error> {
+        let args = ["hybrid-exporter"].iter().chain(args).map(OsString::from);
+        match parse(args, &[])? {
+            Task::Serve(config) | Task::Check(config) | Task::Metrics { config, .. } => Ok(config),
+            Task::Print(text) => panic!("{text}"),
+        }
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_of_a_switch_wins() {
+        let enabled = |args: &[&str]| {
+            options(args).unwrap().enabled.iter().any(|spec| spec.name == "loadavg")
+        };
+        assert!(enabled(&[]));
+        assert!(!enabled(&["--no-collector.loadavg"]));
+        assert!(!enabled(&["--collector.loadavg", "--no-collector.loadavg"]));
+        assert!(enabled(&["--no-collector.loadavg", "--collector.loadavg"]));
+        assert!(!enabled(&["--collector.loadavg=false"]));
+        assert!(!enabled(&["--collector.disable-defaults"]));
+        assert!(enabled(&["--collector.disable-defaults", "--collector.loadavg"]));
+        assert!(!enabled(&["--no-collector.loadavg", "check-config"]));
+        assert!(enabled(&["--no-collector.loadavg", "check-config", "--collector.loadavg"]));
+    }
+
+    #[test]
+    fn values_with_and_without_equals() {
+        let config = options(&["--web.max-requests", "1", "--web.max-requests=2"]).unwrap();
+        assert_eq!(config.max_requests, 2);
+        let config = options(&["--runtime.gomaxprocs=4", "--path.procfs", "/host/proc"]).unwrap();
+        assert_eq!(config.context.proc.as_path().to_str(), Some("/host/proc"));
+    }
+
+    #[test]
+    fn unknown_flags_are_named_with_the_nearest() {
+        let error = options(&["--colector.loadavg"]).unwrap_err().to_string();
+        assert!(error.contains("'--colector.loadavg'"), "{error}");
+        assert!(error.contains("'--collector.loadavg'"), "{error}");
+        assert!(options(&["serve"]).unwrap_err().to_string().contains("'serve'"));
+    }
+
+    #[test]
+    fn help_is_grouped_and_hides() {
+        let Ok(Task::Print(help)) = parse(["x", "--help"].map(OsString::from), &[]) else {
+            panic!("no help")
+        };
+        assert!(help.contains("Collector loadavg:\n"), "{help}");
+        assert!(!help.contains("gomaxprocs") && !help.contains("--no-collector."), "{help}");
+    }
+
+    #[test]
+    fn generated_texts() {
+        let print = |args: &[&str]| match parse(args.iter().map(OsString::from), &[]) {
+            Ok(Task::Print(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        assert!(print(&["x", "completions", "bash"]).contains("--collector.loadavg"));
+        let man = print(&["x", "man"]);
+        let title = man.lines().find(|line| line.starts_with(".TH")).unwrap();
+        assert!(title.starts_with(".TH hybrid-exporter 8"), "{title}");
+        assert!(print(&["x", "config"]).contains("#collector.loadavg: true"));
+    }
+}
