@@ -26,14 +26,15 @@ impl Filter {
     /// Fails when a pattern is no regular expression, or when both are given on the command line
     /// (an exclude default gives way to an include).
     pub fn new(options: &Options, include: &Opt, exclude: &Opt) -> Result<Self> {
-        if options.is_set(include) && options.is_set(exclude) {
+        let given = |option: &Opt| options.is_set(option) && !options.text(option).is_empty();
+        if given(include) && given(exclude) {
             return Err(Error::Option {
                 option: include.name.to_owned(),
                 what: format!("cannot stand beside --{}; give one of the two", exclude.name),
             });
         }
         let included = pattern(options, include)?;
-        let excluded = if options.is_set(include) { None } else { pattern(options, exclude)? };
+        let excluded = if given(include) { None } else { pattern(options, exclude)? };
         Ok(Self { include: included, exclude: excluded, verdicts: HashMap::new() })
     }
 
