@@ -43,7 +43,8 @@ names. A flag wins over the environment, the environment over the file.
 Exit status: 0 after an orderly end, 1 where it cannot start, 64 where the configuration is wrong.";
 
 /// Formats that `metrics --format` takes.
-const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("openmetrics", Format::OpenMetrics)];
+const FORMATS: [(&str, Format); 3] =
+    [("text", Format::TEXT), ("openmetrics", Format::OPENMETRICS), ("protobuf", Format::PROTOBUF)];
 
 /// Reads the command line, `environment` and the configuration file.
 ///
@@ -59,7 +60,11 @@ pub fn parse(
         {
             return Ok(Task::Print(error.to_string()));
         }
-        Err(error) => return Err(Error::Usage(error.to_string().trim_end().to_owned())),
+        Err(error) => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+            return Err(Error::Usage(text.to_owned()));
+        }
     };
     let flags = flags::all();
     let mut given = given(&flags, &matches);
@@ -76,7 +81,7 @@ pub fn parse(
             format: texts(sub, "format")
                 .and_then(|names| names.into_iter().next_back())
                 .and_then(|name| FORMATS.iter().find(|(n, _)| *n == name))
-                .map_or(Format::Text, |(_, format)| *format),
+                .map_or(Format::TEXT, |(_, format)| *format),
         },
         "check-config" => Task::Check(Box::new(config::load(&flags, given, environment)?)),
         "config" => Task::Print(config::example(&flags)),
@@ -87,19 +92,23 @@ pub fn parse(
 
 fn given(flags: &[Flag], matches: &ArgMatches) -> Values {
     let mut values = Values::new();
-    for name in flags.iter().map(|flag| &*flag.name).chain([CONFIG_FILE.name]) {
-        if let Some(texts) = texts(matches, name) {
-            values.insert(name.to_owned(), texts);
-        }
-        if matches.try_get_one::<bool>(&negation(name)).ok().flatten() == Some(&true) {
-            values.insert(name.to_owned(), vec!["false".to_owned()]);
-        }
+    let set = |id: &str| matches.get_flag(id);
+    for flag in flags {
+        let name = &*flag.name;
+        let texts = match flag.kind {
+            OptKind::Switch(_) if set(name) => Some(vec!["true".to_owned()]),
+            OptKind::Switch(_) if set(&negation(name)) => Some(vec!["false".to_owned()]),
+            OptKind::Switch(_) => None,
+            OptKind::Text(_) | OptKind::List => texts(matches, name),
+        };
+        values.extend(texts.map(|texts| (name.to_owned(), texts)));
     }
+    values.extend(texts(matches, CONFIG_FILE.name).map(|path| (CONFIG_FILE.name.to_owned(), path)));
     values
 }
 
 fn texts(matches: &ArgMatches, name: &str) -> Option<Vec<String>> {
-    Some(matches.try_get_many::<String>(name).ok()??.cloned().collect())
+    Some(matches.get_many::<String>(name)?.cloned().collect())
 }
 
 fn negation(name: &str) -> String {
@@ -187,13 +196,8 @@ fn with_flags(command: Command, hidden: bool) -> Command {
                         .hide(true),
                 );
                 arg.help(format!("{doc} [{}]", if default { "on" } else { "off" }))
+                    .action(ArgAction::SetTrue)
                     .overrides_with(no)
-                    .num_args(0..=1)
-                    .require_equals(true)
-                    .default_missing_value("true")
-                    .value_parser(["true", "false"])
-                    .hide_possible_values(true)
-                    .value_name("true|false")
             }
             OptKind::Text(default) => {
                 let default = match default {
@@ -255,7 +259,6 @@ mod tests {
         assert!(!enabled(&["--no-collector.loadavg"]));
         assert!(!enabled(&["--collector.loadavg", "--no-collector.loadavg"]));
         assert!(enabled(&["--no-collector.loadavg", "--collector.loadavg"]));
-        assert!(!enabled(&["--collector.loadavg=false"]));
         assert!(!enabled(&["--collector.disable-defaults"]));
         assert!(enabled(&["--collector.disable-defaults", "--collector.loadavg"]));
         assert!(!enabled(&["--no-collector.loadavg", "check-config"]));

@@ -70,7 +70,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// A setting's value is wrong.
-    #[error("error: {name}: {what}")]
+    #[error("{name}: {what}")]
     Value {
         /// How the setting was given: `--web.max-requests`, `HYBRID_WEB_MAX_REQUESTS`.
         name: String,
@@ -78,7 +78,7 @@ pub enum Error {
         what: String,
     },
     /// The configuration file cannot be read.
-    #[error("error: read {}: {source}", path.display())]
+    #[error("read {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -86,7 +86,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The configuration file is not understood.
-    #[error("error: {}: {what}", path.display())]
+    #[error("{}: {what}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -361,11 +361,11 @@ mod tests {
     fn wrong_values_are_named() {
         assert_eq!(
             message(&[("web.max-requests", "-1")], &[]),
-            "error: --web.max-requests: expected a number from 0 to 1000000, found \"-1\""
+            "--web.max-requests: expected a number from 0 to 1000000, found \"-1\""
         );
         assert_eq!(
             message(&[], &[("HYBRID_COLLECTOR_LOADAVG", "maybe")]),
-            "error: HYBRID_COLLECTOR_LOADAVG: expected true or false, found \"maybe\""
+            "HYBRID_COLLECTOR_LOADAVG: expected true or false, found \"maybe\""
         );
         assert!(message(&[("log.level", "trace")], &[]).contains("expected debug"));
         assert!(message(&[("log.format", "x")], &[]).contains("expected logfmt"));

@@ -355,6 +355,11 @@ impl Scrape {
         }
         encoded
     }
+
+    /// The bytes of sample lines, headers apart.
+    pub fn bytes(&self) -> usize {
+        self.blocks.iter().map(Block::len).sum()
+    }
 }
 
 // === impl Gate ===

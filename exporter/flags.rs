@@ -47,7 +47,7 @@ pub(crate) const MAX_CONNECTIONS: Opt = Opt::text(
 pub(crate) const DISABLE_EXPORTER_METRICS: Opt = Opt::switch(
     "web.disable-exporter-metrics",
     false,
-    "Leave out the exporter's own process_*, promhttp_* and hybrid_exporter_* families.",
+    "Leave out what the exporter has to say of its own process and requests.",
 );
 pub(crate) const PROCFS: Opt = Opt::text("path.procfs", "/proc", "Where the host's /proc is.");
 pub(crate) const SYSFS: Opt = Opt::text("path.sysfs", "/sys", "Where the host's /sys is.");

@@ -1,1 +1,122 @@
-fn main() {}
+//! The program: configuration, log, collectors, listeners, and an orderly end.
+//!
+//! Exit codes: 0 after an orderly end, 1 where it cannot start, 64 where the configuration is wrong.
+
+use anyhow::Context as _;
+use hybrid_exporter::{
+    args::{self, Task},
+    config::{self, Config},
+    engine::{Engine, Refusal, Select},
+    http::{App, Server, bind},
+    logging,
+    selfmetrics::SelfMetrics,
+    shutdown,
+};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::Instant,
+};
+
+/// `EX_USAGE`: the configuration is wrong.
+const WRONG_CONFIGURATION: u8 = 64;
+/// How long `metrics` waits for collectors.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    let Err(error) = run() else { return ExitCode::SUCCESS };
+    // There may be no log yet. Where standard error is closed, nobody reads.
+    drop(writeln!(io::stderr(), "error: {error:#}"));
+    if error.is::<config::Error>() || error.is::<collect::Error>() || error.is::<Refusal>() {
+        ExitCode::from(WRONG_CONFIGURATION)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    match args::parse(std::env::args_os(), &environment)? {
+        Task::Serve(config) => serve(*config),
+        Task::Metrics { config, collect, format } => metrics(&config, collect, format),
+        Task::Check(config) => {
+            engine(&config, None)?;
+            print(b"the configuration is right\n")
+        }
+        Task::Print(text) => print(text.as_bytes()),
+    }
+}
+
+/// The collectors. Fails on a wrong option of one of them.
+fn engine(config: &Config, own: Option<Arc<SelfMetrics>>) -> Result<Arc<Engine>, collect::Error> {
+    Ok(Arc::new(Engine::new(&config.context, &config.enabled, own)?))
+}
+
+/// One thread, and a pool for what may wait on the kernel; small stacks, for they are memory too.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(64)
+        .thread_keep_alive(Duration::from_secs(10))
+        .thread_stack_size(512 << 10)
+        .build()
+}
+
+fn metrics(
+    config: &Config,
+    collect: Vec<String>,
+    format: exposition::Format,
+) -> anyhow::Result<()> {
+    logging::start(config.log_level, config.log_format, config.context.clock);
+    let engine = engine(config, None)?;
+    let select = if collect.is_empty() { Select::All } else { Select::Only(collect) };
+    let runtime = runtime()?;
+    let scrape = runtime.block_on(async {
+        let deadline = Instant::now() + PATIENCE;
+        engine.scrape(&select, deadline).await
+    });
+    runtime.shutdown_background();
+    print(&scrape?.encode(format).body)
+}
+
+fn serve(config: Config) -> anyhow::Result<()> {
+    let own = Arc::new(SelfMetrics::new());
+    let engine = engine(&config, config.exporter_metrics.then(|| Arc::clone(&own)))?;
+    logging::start(config.log_level, config.log_format, config.context.clock);
+    let version = env!("CARGO_PKG_VERSION");
+    let names: Vec<&str> = config.enabled.iter().map(|spec| spec.name).collect();
+    tracing::info!(version, pid = std::process::id(), "starting hybrid-exporter");
+    tracing::info!(count = names.len(), names = names.join(","), "collectors");
+    for warning in &config.warnings {
+        tracing::warn!(warning, "configuration");
+    }
+    let mut listeners = Vec::new();
+    for listen in &config.listen {
+        let bound = bind(listen).with_context(|| format!("listen on {listen}"))?;
+        tracing::info!(address = %bound.address, path = config.telemetry_path, "listening");
+        listeners.push(bound);
+    }
+    let app = App::new(engine, Arc::clone(&own), &config.telemetry_path, config.max_requests);
+    let server = Server { router: app.router(), own, max_connections: config.max_connections };
+    let runtime = runtime()?;
+    let result = runtime.block_on(shutdown::serve(server, listeners));
+    // A stuck collector must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
+fn print(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        // A reader that has seen enough, such as `head`, is no fault.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("write to standard output"),
+    }
+}

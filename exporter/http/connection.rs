@@ -1,0 +1,181 @@
+//! A client's stream with bounds on its patience: heads that trickle in, answers that nobody reads
+//! and connections that nobody uses end with an error, and hyper closes them.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep, sleep_until},
+};
+
+/// How long a request's head may take from its first byte, and the first head from the connection.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long a connection may be without a request: longer than any usual scrape interval.
+const IDLE: Duration = Duration::from_secs(180);
+/// How long a client may read nothing of its answer.
+const WRITE: Duration = Duration::from_secs(30);
+
+/// A stream that fails with `TimedOut` where the client takes too long.
+pub(super) struct Patient<S> {
+    stream: S,
+    heard: Heard,
+    in_head: bool,
+    reading: Pin<Box<Sleep>>,
+    writing: Option<Pin<Box<Sleep>>>,
+}
+
+/// Tells the stream that a request's head was complete, so that what comes next is a new one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard(Arc<AtomicBool>);
+
+// === impl Heard ===
+
+impl Heard {
+    /// A request's head is complete.
+    pub(super) fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+// === impl Patient ===
+
+impl<S> Patient<S> {
+    pub(super) fn new(stream: S, heard: Heard) -> Self {
+        let reading = Box::pin(sleep_until(Instant::now() + HEAD));
+        Self { stream, heard, in_head: true, reading, writing: None }
+    }
+
+    /// Lets a write that is pending fail once the client has read nothing for too long.
+    fn bound<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.writing = None;
+            return written;
+        }
+        let timer = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.heard.0.swap(false, Ordering::Relaxed) {
+            this.in_head = false;
+            this.reading.as_mut().reset(Instant::now() + IDLE);
+        }
+        let before = buf.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buf) {
+            Poll::Ready(result) => {
+                if buf.filled().len() > before && !this.in_head {
+                    this.in_head = true;
+                    this.reading.as_mut().reset(Instant::now() + HEAD);
+                }
+                Poll::Ready(result)
+            }
+            Poll::Pending => {
+                ready!(this.reading.as_mut().poll(cx));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.bound(cx, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bytes);
+        this.bound(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.bound(cx, flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let shut = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.bound(cx, shut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    async fn outcome<T>(work: impl Future<Output = io::Result<T>>) -> (io::ErrorKind, Duration) {
+        let begun = Instant::now();
+        let error = work.await.err().expect("a timeout");
+        (error.kind(), begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_client() {
+        let (_client, stream) = duplex(64);
+        let mut patient = Patient::new(stream, Heard::default());
+        assert_eq!(outcome(patient.read_u8()).await, (io::ErrorKind::TimedOut, HEAD));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_trickles_then_one_in_time() {
+        let (mut client, stream) = duplex(64);
+        let heard = Heard::default();
+        let mut patient = Patient::new(stream, heard.clone());
+        client.write_all(b"GE").await.unwrap();
+        patient.read_u16().await.unwrap();
+        heard.request();
+        assert_eq!(outcome(patient.read_u8()).await, (io::ErrorKind::TimedOut, IDLE));
+        heard.request();
+        client.write_all(b"G").await.unwrap();
+        patient.read_u8().await.unwrap();
+        tokio::time::advance(Duration::from_secs(7)).await;
+        client.write_all(b"E").await.unwrap();
+        patient.read_u8().await.unwrap();
+        let left = HEAD - Duration::from_secs(7);
+        assert_eq!(outcome(patient.read_u8()).await, (io::ErrorKind::TimedOut, left));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read() {
+        let (_client, stream) = duplex(64);
+        let mut patient = Patient::new(stream, Heard::default());
+        assert_eq!(outcome(patient.write_all(&[0; 65])).await, (io::ErrorKind::TimedOut, WRITE));
+    }
+}

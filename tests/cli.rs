@@ -1,0 +1,116 @@
+//! The built program's command line: what it prints, where, and how it ends.
+
+use std::process::{Command, Output};
+
+/// The program with an environment of its own.
+#[expect(clippy::disallowed_methods, reason = "the program under test")]
+pub fn program(args: &[&str], environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hybrid-exporter"));
+    command.args(args).env_clear().envs(environment.iter().copied());
+    command
+}
+
+fn run(args: &[&str]) -> (i32, String, String) {
+    run_with(args, &[])
+}
+
+fn run_with(args: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = program(args, environment).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
+/// A directory with a load average of our own.
+fn procfs() -> tempfile::TempDir {
+    collect::testing::tree(&[("loadavg", "0.5 1 2 1/2 3\n")])
+}
+
+#[test]
+fn wrong_configurations_end_with_64_and_name_what_is_wrong() {
+    for (args, message) in [
+        (&["--colector.loadavg"][..], "a similar argument exists: '--collector.loadavg'"),
+        (&["serve"], "unrecognized subcommand 'serve'"),
+        (&["--web.max-requests=many"], "--web.max-requests: expected a number"),
+        (&["--web.listen-address=10150"], "--web.listen-address: expected :PORT"),
+        (&["--collector.netdev.device-include=("], "--collector.netdev.device-include: \"(\""),
+        (&["check-config", "--log.level=loud"], "--log.level: expected debug, info"),
+        (&["--config.file=/nonexistent.yaml"], "read /nonexistent.yaml: No such file"),
+        (&["metrics", "--collect=nope"], "missing collector: nope"),
+        (
+            &["metrics", "--collect=loadavg", "--no-collector.loadavg"],
+            "disabled collector: loadavg",
+        ),
+        (&["metrics", "--format=xml"], "invalid value 'xml'"),
+        (&["completions", "tcsh"], "invalid value 'tcsh'"),
+    ] {
+        let (code, stdout, stderr) = run(args);
+        assert_eq!((code, stdout.as_str()), (64, ""), "{args:?}: {stderr}");
+        assert!(stderr.starts_with("error: ") && stderr.contains(message), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_wrong_file_or_variable_ends_with_64() {
+    let dir = collect::testing::tree(&[("c.yaml", "web.max-request: 1\n")]);
+    let path = dir.path().join("c.yaml");
+    let path = path.to_str().unwrap();
+    let (code, _, stderr) = run_with(&["check-config"], &[("HYBRID_CONFIG_FILE", path)]);
+    assert_eq!(code, 64);
+    assert_eq!(
+        stderr.replace(path, "c.yaml"),
+        "error: c.yaml: unknown key web.max-request; did you mean web.max-requests?\n"
+    );
+    let (code, _, stderr) = run_with(&["check-config"], &[("HYBRID_COLLECTOR_LOADAVG", "si")]);
+    assert_eq!(code, 64);
+    assert_eq!(stderr, "error: HYBRID_COLLECTOR_LOADAVG: expected true or false, found \"si\"\n");
+}
+
+#[test]
+fn one_scrape_to_standard_output() {
+    let dir = procfs();
+    let procfs = format!("--path.procfs={}", dir.path().display());
+    let args = ["metrics", "--collect", "loadavg", &procfs];
+    let (code, stdout, stderr) = run(&args);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.contains("# TYPE node_load1 gauge\nnode_load1 0.5\n"), "{stdout}");
+    assert!(stdout.contains("node_scrape_collector_success{collector=\"loadavg\"} 1\n"));
+    // Before the subcommand, and in another format.
+    let (code, stdout, _) = run(&[&procfs, "metrics", "--collect=loadavg", "--format=openmetrics"]);
+    assert_eq!(code, 0);
+    assert!(stdout.contains("\nnode_load5 1.0\n") || stdout.contains("\nnode_load5 1\n"));
+    assert!(stdout.ends_with("# EOF\n"), "{stdout}");
+}
+
+#[test]
+fn texts() {
+    let (code, help, stderr) = run(&["--help"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(help.contains("\nCollector loadavg:\n") && help.contains("--web.listen-address"));
+    assert_eq!(run(&["-h"]).1, help);
+    let version = format!("hybrid-exporter {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["--version"]), (0, version, String::new()));
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, script, _) = run(&["completions", shell]);
+        assert!(code == 0 && script.contains("collector.loadavg"), "{shell}");
+    }
+    let (code, man, _) = run(&["man"]);
+    assert!(code == 0 && man.contains("\\-\\-collector.loadavg"));
+}
+
+#[test]
+fn the_example_is_a_configuration() {
+    let (code, example, _) = run(&["config"]);
+    assert_eq!(code, 0);
+    let bare = example.replace("\n#", "\n");
+    let bare: String =
+        bare.lines().filter(|l| !l.starts_with([' ', '#'])).flat_map(|l| [l, "\n"]).collect();
+    assert!(bare.contains("\nweb.max-requests: 40\n"), "{bare}");
+    let dir = collect::testing::tree(&[("example.yaml", &example), ("bare.yaml", &bare)]);
+    for name in ["example.yaml", "bare.yaml"] {
+        let path = dir.path().join(name);
+        let (code, stdout, stderr) =
+            run(&["check-config", "--config.file", path.to_str().unwrap()]);
+        assert_eq!((code, stderr.as_str()), (0, ""), "{name}");
+        assert_eq!(stdout, "the configuration is right\n");
+    }
+}

@@ -1,0 +1,139 @@
+//! The built program as a server: start-up, log, answers over a socket, and its end.
+
+use crate::cli::program;
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, ChildStderr, Stdio},
+};
+
+/// The program, listening on a port of its own; it is killed with the test.
+pub struct Server {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    /// Where it listens.
+    pub address: String,
+    /// What it has logged so far.
+    pub logged: String,
+}
+
+impl Server {
+    /// Starts it and waits until it listens.
+    pub fn start(args: &[&str]) -> Self {
+        let args = [&["--web.listen-address=127.0.0.1:0"], args].concat();
+        let mut child = program(&args, &[]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut logged = String::new();
+        let address = loop {
+            let start = logged.len();
+            assert!(log.read_line(&mut logged).unwrap() > 0, "it ended: {logged}");
+            let line = logged.get(start..).unwrap();
+            if line.contains("listening") {
+                let at = line.find("127.0.0.1:").unwrap();
+                break line[at..].split([' ', '"']).next().unwrap().to_owned();
+            }
+        };
+        Self { child, log, address, logged }
+    }
+
+    /// Sends one request; the whole answer, its head first.
+    pub fn get(&self, target: &str, headers: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end: the exit code, and the log.
+    pub fn end(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.log.read_to_string(&mut rest).unwrap();
+        let code = self.child.wait().unwrap().code();
+        (code, std::mem::take(&mut self.logged) + &rest)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn it_serves_and_ends_in_order() {
+    let server = Server::start(&["--collector.disable-defaults", "--collector.loadavg"]);
+    let metrics = server.get("/metrics", "");
+    assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n"), "{metrics}");
+    assert!(metrics.contains("\nnode_load1 "), "{metrics}");
+    assert!(metrics.contains("\nhybrid_exporter_build_info{"), "{metrics}");
+    assert!(server.get("/", "").contains("loadavg"));
+    assert!(server.get("/-/healthy", "").ends_with("\r\n\r\nok\n"));
+    server.signal(Signal::TERM);
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    for part in [
+        "level=info msg=\"starting hybrid-exporter\" version=",
+        "msg=collectors count=1 names=loadavg\n",
+        "msg=listening address=127.0.0.1:",
+        "msg=stopping signal=SIGTERM\n",
+        "msg=stopped\n",
+    ] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    assert!(log.lines().all(|line| line.starts_with("time=20")), "{log}");
+}
+
+#[test]
+fn json_log_and_own_metrics_off() {
+    let server = Server::start(&[
+        "--log.format=json",
+        "--web.disable-exporter-metrics",
+        "--web.telemetry-path=/m",
+        "--collector.disable-defaults",
+    ]);
+    assert!(server.logged.lines().all(|l| l.starts_with("{\"time\":\"20") && l.ends_with('}')));
+    let metrics = server.get("/m", "");
+    assert!(!metrics.contains("hybrid_exporter_build_info"), "{metrics}");
+    assert!(server.get("/metrics", "").starts_with("HTTP/1.1 404 "));
+    server.signal(Signal::INT);
+    assert_eq!(server.end().0, Some(0));
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let server = Server::start(&[]);
+    // A request that is not complete keeps its connection busy.
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\nGET /me").unwrap();
+    stream.read_exact(&mut [0; 12]).unwrap();
+    server.signal(Signal::TERM);
+    server.signal(Signal::INT);
+    let (code, log) = server.end();
+    // Both signals may come before the first is seen; then the connection may end in time.
+    assert!(code == Some(1) || log.contains("msg=stop"), "{log}");
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let argument = format!("--web.listen-address={address}");
+    let output = program(&[&argument], &[]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.ends_with(&format!("error: listen on {address}: Address in use (os error 98)\n"))
+            || stderr.contains(&format!("error: listen on {address}: Address already in use")),
+        "{stderr}"
+    );
+}
