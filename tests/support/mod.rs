@@ -1,0 +1,160 @@
+//! What the integration tests share: where things are, the real peers, and how a test is skipped.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the environment and files, and write reports"
+)]
+
+pub(crate) mod child;
+pub(crate) mod client;
+pub(crate) mod scrape;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// The repository's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The exporter under test.
+pub(crate) const EXPORTER: &str = env!("CARGO_BIN_EXE_hybrid-exporter");
+
+/// Says that the test `name` (`module::function`) cannot run its real part here, and why. The
+/// caller returns; `tests/run` counts the test as skipped, not as passed.
+pub(crate) fn skip(name: &str, reason: &str) {
+    eprintln!("SKIPPED {name}: {reason}");
+    if let Some(dir) = env::var_os("HYBRID_TEST_REPORT") {
+        let file = Path::new(&dir).join("skipped").join(name);
+        fs::write(&file, format!("{reason}\n")).expect("the report folder takes a skip");
+    }
+}
+
+/// A real peer's binary from `HYBRID_PEERS` or the cache of `tests/ground/peers`, or why there is
+/// none.
+pub(crate) fn peer(name: &str) -> Result<PathBuf, String> {
+    let ready = env::var_os("HYBRID_PEERS").map(PathBuf::from);
+    for dir in ready.into_iter().chain(cache().map(|cache| cache.join("bin"))) {
+        let file = dir.join(name);
+        if file.is_file() {
+            return Ok(file);
+        }
+    }
+    Err(reason(name))
+}
+
+/// The Python of the environment that has `prometheus_client`, or why there is none.
+pub(crate) fn python() -> Result<PathBuf, String> {
+    match cache().map(|cache| cache.join("venv/bin/python3")) {
+        Some(python) if python.is_file() => Ok(python),
+        _ => Err(reason("prometheus_client")),
+    }
+}
+
+/// A program on `PATH`, or why there is none.
+pub(crate) fn program(name: &str) -> Result<PathBuf, String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+        .ok_or_else(|| reason(name))
+}
+
+/// A copy of the tree of recorded kernel files that stands beside the repository on the project's
+/// machines, or why there is none.
+///
+/// The tree was kept where links become files that hold their target; in the copy they are links.
+pub(crate) fn recorded_host() -> Result<tempfile::TempDir, String> {
+    let from = env::var_os("HYBRID_FIXTURES")
+        .map_or_else(|| root().join("../shared/fixtures/host"), PathBuf::from);
+    if !from.is_dir() {
+        return Err("../shared/fixtures/host is not here".to_owned());
+    }
+    let copy = tempfile::tempdir().expect("a temporary directory");
+    let mut found = Vec::new();
+    walk(&from, &mut found);
+    for file in found {
+        let rel = file.strip_prefix(&from).expect("below the tree");
+        let to = copy.path().join(rel);
+        let dir = to.parent().expect("a parent");
+        fs::create_dir_all(dir).expect("a directory");
+        let bytes = fs::read(&file).unwrap_or_default();
+        match link(&file, &bytes) {
+            Some(target) => std::os::unix::fs::symlink(target, &to).expect("a link"),
+            None => fs::write(&to, bytes).expect("a file"),
+        }
+    }
+    Ok(copy)
+}
+
+/// The target of a link that was kept as a file: a path without a line's end.
+fn link<'a>(file: &Path, bytes: &'a [u8]) -> Option<&'a str> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() < 200)?;
+    let up = text.starts_with("../") && !text.contains(char::is_whitespace);
+    let beside = !text.is_empty() && !text.contains('\n') && file.parent()?.join(text).exists();
+    (!text.ends_with('\n') && (up || beside)).then_some(text)
+}
+
+/// Whether the tests run as root.
+pub(crate) fn is_root() -> bool {
+    fs::read_to_string("/proc/self/status")
+        .is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t0\t")))
+}
+
+/// A file of the repository.
+pub(crate) fn read(rel: &str) -> String {
+    let path = root().join(rel);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()))
+}
+
+/// Compares a committed file with what it should hold; `UPDATE_EXPECT=1` rewrites it.
+pub(crate) fn assert_file(rel: &str, want: &str) {
+    expect_test::expect_file![root().join(rel)].assert_eq(want);
+}
+
+/// Every file below `dir`, a path of the repository, that git knows or would take, without what is
+/// built.
+pub(crate) fn files(dir: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    walk(&root().join(dir), &mut found);
+    found.sort();
+    found
+}
+
+fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let Ok(kind) = entry.file_type() else { continue };
+        let name = entry.file_name();
+        if kind.is_dir() && name != "target" && name != ".git" {
+            walk(&path, found);
+        } else if kind.is_file() {
+            found.push(path);
+        }
+    }
+}
+
+fn cache() -> Option<PathBuf> {
+    env::var_os("HYBRID_GROUND_CACHE").map(PathBuf::from).or_else(|| {
+        let caches = env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
+        Some(caches?.join("hybrid-ground"))
+    })
+}
+
+/// Why a part is absent, as `tests/run` found out.
+fn reason(part: &str) -> String {
+    let told = env::var_os("HYBRID_TEST_REPORT")
+        .and_then(|dir| fs::read_to_string(Path::new(&dir).join("parts")).ok())
+        .and_then(|parts| {
+            parts.lines().find_map(|line| {
+                let (name, rest) = line.split_once('\t')?;
+                let (state, why) = rest.split_once('\t')?;
+                (name == part && state == "absent").then(|| why.to_owned())
+            })
+        });
+    told.map_or_else(|| format!("{part} is not here"), |why| format!("{part}: {why}"))
+}
