@@ -56,8 +56,16 @@ fn python_client() {
     let (_exporter, address) = child::exporter(&args);
     let script = crate::support::root().join("tests/ground/parse.py");
     for (accept, kind, parser) in [
-        ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text", "openmetrics"),
-        ("application/openmetrics-text;version=0.0.1", "application/openmetrics-text", "openmetrics"),
+        (
+            "application/openmetrics-text;version=1.0.0",
+            "application/openmetrics-text",
+            "openmetrics",
+        ),
+        (
+            "application/openmetrics-text;version=0.0.1",
+            "application/openmetrics-text",
+            "openmetrics",
+        ),
         ("text/plain;version=1.0.0", "text/plain", "text"),
         ("text/plain;version=0.0.4", "text/plain", "text"),
     ] {
@@ -92,7 +100,8 @@ fn prometheus() {
     };
     let (_exporter, target) = child::exporter(&[]);
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let mut config = "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n".to_owned();
+    let mut config =
+        "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n".to_owned();
     for protocol in PROTOCOLS {
         config.extend([
             "- {job_name: ",
@@ -138,9 +147,10 @@ fn prometheus() {
 fn encoded(query: &str) -> String {
     use std::fmt::Write as _;
     query.bytes().fold(String::new(), |mut out, b| {
-        match b.is_ascii_alphanumeric() {
-            true => out.push(char::from(b)),
-            false => write!(out, "%{b:02X}").expect("a String takes text"),
+        if b.is_ascii_alphanumeric() {
+            out.push(char::from(b));
+        } else {
+            write!(out, "%{b:02X}").expect("a String takes text");
         }
         out
     })

@@ -2,6 +2,7 @@
 //! kinds of hardware, every family, series and still value of its is ours too, and nothing besides
 //! within its names. What differs, and why, is the table `parity_exceptions.tsv`.
 #![expect(clippy::disallowed_methods, reason = "tests make files")]
+#![expect(clippy::indexing_slicing, reason = "rounds and rows have a known size")]
 
 use crate::support::{
     child, client,
@@ -145,9 +146,9 @@ fn families(rounds: &[Round], found: &mut Vec<Difference>) {
         found.push(Difference { family: family.clone(), kind, detail });
     }
     for family in ours.types.keys() {
-        let seen = rounds.iter().any(|[a, _, b]| {
-            a.types.contains_key(family) || b.types.contains_key(family)
-        });
+        let seen = rounds
+            .iter()
+            .any(|[a, _, b]| a.types.contains_key(family) || b.types.contains_key(family));
         if family.starts_with("node_") && !seen {
             found.push(Difference {
                 family: family.clone(),

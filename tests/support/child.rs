@@ -16,7 +16,7 @@ use std::{
 };
 
 /// How long a process may take to get ready.
-pub(crate) const READY: Duration = Duration::from_secs(60);
+pub(crate) const READY: Duration = Duration::from_mins(1);
 
 /// A process in the background, its standard error read line by line.
 pub(crate) struct Child {
@@ -69,7 +69,9 @@ impl Child {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => self.give_up(&format!("no {what} in {READY:?}")),
-                Err(RecvTimeoutError::Disconnected) => self.give_up(&format!("ended without {what}")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.give_up(&format!("ended without {what}"))
+                }
             }
         }
     }
@@ -128,7 +130,8 @@ pub(crate) fn run<S: AsRef<OsStr>>(
     input: &[u8],
 ) -> Output {
     let name = program.as_ref().to_string_lossy().into_owned();
-    let mut all = vec!["-k".into(), "5".into(), seconds.to_string().into(), program.as_ref().into()];
+    let mut all =
+        vec!["-k".into(), "5".into(), seconds.to_string().into(), program.as_ref().into()];
     all.extend(args.iter().map(|arg| arg.as_ref().to_owned()));
     let mut process = command(OsStr::new("timeout"), &all)
         .stdin(Stdio::piped())
@@ -148,9 +151,8 @@ pub(crate) fn run<S: AsRef<OsStr>>(
             let _read = stderr.read_to_end(&mut text);
             text
         });
-        let mut output = process
-            .wait_with_output()
-            .unwrap_or_else(|error| panic!("wait for {name}: {error}"));
+        let mut output =
+            process.wait_with_output().unwrap_or_else(|error| panic!("wait for {name}: {error}"));
         output.stderr = errors.join().unwrap_or_default();
         output
     })

@@ -1,5 +1,6 @@
 //! A small HTTP/1.1 client with a bound on every wait; the tests' own, so that it shares no fault
 //! with the server's library.
+#![expect(clippy::indexing_slicing, reason = "a test may panic on what is no HTTP")]
 
 use std::{
     io::{Read, Write},

@@ -1,6 +1,7 @@
 //! What the integration tests share: where things are, the real peers, and how a test is skipped.
 #![expect(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     reason = "tests read the environment and files, and write reports"
 )]
 

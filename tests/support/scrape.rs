@@ -1,7 +1,7 @@
 //! A parser of the text format, written for the tests from the format's documentation and
 //! independent of the exporter's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A series: its metric name and its labels, sorted, those with an empty value left out.
 pub(crate) type Series = (String, Vec<(String, String)>);
@@ -23,7 +23,7 @@ impl Scrape {
     /// Reads an exposition; what breaks the rules is noted as a fault.
     pub(crate) fn parse(text: &str) -> Self {
         let mut scrape = Self::default();
-        let mut closed = BTreeMap::new();
+        let mut closed = BTreeSet::new();
         let mut current = String::new();
         for (number, line) in text.lines().enumerate() {
             if line.is_empty() {
@@ -35,8 +35,10 @@ impl Scrape {
             };
             let family = scrape.family(&name);
             if family != current {
-                if closed.insert(family.clone(), ()).is_some() {
-                    scrape.faults.push(format!("line {}: {family} is not in one piece", number + 1));
+                if !closed.insert(family.clone()) {
+                    scrape
+                        .faults
+                        .push(format!("line {}: {family} is not in one piece", number + 1));
                 }
                 current = family;
             }

@@ -1,0 +1,29 @@
+# `just` lists what there is; CI calls tests/run and nothing else.
+default:
+    @just --list
+
+# Format, lints and the build.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Everything, with the real peers where they can be had.
+test:
+    tests/run
+
+# Writes goldens, inline expectations, METRICS.md and the budget anew; read the diff.
+bless:
+    UPDATE_EXPECT=1 cargo test --workspace --no-fail-fast
+
+# CPU and memory beside node_exporter, in one run.
+bench:
+    tests/bench
+
+# Each fuzz target for ten minutes (needs cargo-fuzz and a nightly compiler).
+fuzz seconds="600":
+    cd tests/fuzz && for target in $(cargo fuzz list); do cargo +nightly fuzz run "$target" -- -max_total_time={{seconds}} || exit 1; done
+
+# Only what runs beside real peers.
+e2e:
+    tests/ground/peers
+    cargo test --locked --test tests -- parity accepted stuck

@@ -1,0 +1,217 @@
+//! What is written for people is what the program has: `METRICS.md` is made from the collectors'
+//! tables, the README's flags and commands exist, and every family that `node_exporter` documents by
+//! its output is declared with its type and labels.
+
+use crate::support::{EXPORTER, assert_file, child, read};
+use collect::{Opt, OptKind, Spec};
+use exposition::{Family, Kind, is_metric_name};
+use hybrid_exporter::{engine, selfmetrics};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+fn kind(family: &Family) -> &'static str {
+    match family.kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Untyped => "untyped",
+        Kind::Histogram => "histogram",
+        Kind::Summary => "summary",
+    }
+}
+
+fn own() -> impl Iterator<Item = &'static Family> {
+    engine::FAMILIES.into_iter().chain(selfmetrics::FAMILIES)
+}
+
+#[test]
+fn metrics_md() {
+    let mut out = "# Metrics\n\nMade from the collectors' tables by `tests/docs.rs`; `just bless` \
+        writes it anew. A `*` stands for what the kernel or a file names.\nA collector that is on \
+        by default is turned off by `--no-collector.NAME`, the others are turned on by \
+        `--collector.NAME`.\n"
+        .to_owned();
+    for spec in host::COLLECTORS {
+        let state = if spec.default { "On by default." } else { "Off by default." };
+        write!(out, "\n## {}\n{} {state}\n", spec.name, spec.doc).expect("text");
+        options(&mut out, spec);
+        families(&mut out, spec.families());
+    }
+    out.push_str("\n## The exporter's own\nAbout each scrape and about the process.\n");
+    families(&mut out, own());
+    assert_file("exporter/METRICS.md", &out);
+}
+
+fn options(out: &mut String, spec: &Spec) {
+    let shown: Vec<&Opt> = spec.opts.iter().filter(|opt| !opt.hidden).collect();
+    if shown.is_empty() {
+        return;
+    }
+    out.push_str("\n| option | default | |\n|---|---|---|\n");
+    for opt in shown {
+        let default = match opt.kind {
+            OptKind::Switch(true) => "on".to_owned(),
+            OptKind::Switch(false) => "off".to_owned(),
+            OptKind::Text("") => String::new(),
+            OptKind::Text(text) => format!("`{}`", text.replace('|', "\\|")),
+            OptKind::List => "repeatable".to_owned(),
+        };
+        writeln!(out, "| `--{}` | {default} | {} |", opt.name, opt.doc.replace('|', "\\|"))
+            .expect("text");
+    }
+}
+
+fn families(out: &mut String, families: impl Iterator<Item = &'static Family>) {
+    out.push_str("\n| family | type | labels | |\n|---|---|---|---|\n");
+    for family in families {
+        let help = family.help.replace('|', "\\|").replace('\n', " ");
+        let labels = family.labels.join(", ");
+        writeln!(out, "| `{}` | {} | {labels} | {help} |", family.name, kind(family))
+            .expect("text");
+    }
+}
+
+#[test]
+fn declarations_are_sound() {
+    let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    let mut faults = Vec::new();
+    for spec in host::COLLECTORS {
+        if !names.insert(spec.name) {
+            faults.push(format!("two collectors are called {}", spec.name));
+        }
+        if !spec.doc.ends_with('.') || spec.doc.contains('\n') {
+            faults.push(format!("{}: its doc is no sentence on one line", spec.name));
+        }
+        for opt in spec.opts {
+            if !opt.name.starts_with("collector.") || !opt.doc.ends_with('.') {
+                faults.push(format!("{}: option {} has an odd name or doc", spec.name, opt.name));
+            }
+        }
+    }
+    if !host::COLLECTORS.is_sorted_by_key(|spec| spec.name) {
+        faults.push("the collectors are not sorted by name".to_owned());
+    }
+    let declared = host::COLLECTORS.iter().flat_map(|spec| spec.families()).chain(own());
+    for family in declared {
+        let name: &str = &family.name;
+        if !is_metric_name(&name.replace('*', "x")) {
+            faults.push(format!("{name} is no metric name"));
+        }
+        if family.kind == Kind::Counter && !name.ends_with("_total") {
+            faults.push(format!("{name} is a counter without _total"));
+        }
+        if family.help.is_empty() && name != "*" {
+            faults.push(format!("{name} has no help"));
+        }
+        if *kinds.entry(name).or_insert(family.kind) != family.kind {
+            faults.push(format!("{name} is declared with two types"));
+        }
+        let mut labels = BTreeSet::new();
+        for label in family.labels {
+            if !is_metric_name(label) || label.contains(':') || !labels.insert(label) {
+                faults.push(format!("{name}: label {label}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn node_exporter_families_are_declared() {
+    let exceptions = read("tests/declared_exceptions.tsv");
+    let exceptions: Vec<Vec<&str>> = exceptions
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+        .map(|l| l.split('\t').collect())
+        .collect();
+    let mut used = vec![false; exceptions.len()];
+    let mut faults = Vec::new();
+    for line in read("tests/node_exporter_families.tsv").lines().filter(|l| !l.starts_with('#')) {
+        let row: Vec<&str> = line.split('\t').collect();
+        let [collector, default, name, their_kind, labels] = row[..] else {
+            panic!("five columns: {line}")
+        };
+        let mut fault = |what: String| match exceptions.iter().position(|row| covers(row[0], name))
+        {
+            Some(row) => used[row] = true,
+            None => faults.push(format!("{collector}\t{name}\t{what}")),
+        };
+        let Some(spec) = host::COLLECTORS.iter().find(|spec| spec.name == collector) else {
+            fault("there is no such collector".to_owned());
+            continue;
+        };
+        if spec.default != (default == "on") {
+            fault(format!("{collector} is {default} by default"));
+        }
+        let declared: Vec<_> = spec.families().filter(|family| family.covers(name)).collect();
+        if !declared.iter().any(|family| kind(family) == their_kind) {
+            let ours: Vec<_> = declared.iter().map(|family| kind(family)).collect();
+            fault(format!("is {their_kind}; declared: {ours:?}"));
+            continue;
+        }
+        for label in labels.split(',').filter(|label| !label.is_empty()) {
+            if !declared.iter().any(|family| family.labels.contains(&label)) {
+                fault(format!("label {label} is not declared"));
+            }
+        }
+    }
+    for (row, _) in exceptions.iter().zip(used).filter(|(_, used)| !used) {
+        faults.push(format!("excepts nothing any more: {}", row.join("\t")));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn readme_flags_and_commands_exist() {
+    let mut readme = read("README.md");
+    readme.push_str(&read("exporter/ARCHITECTURE.md"));
+    let help = |args: &[&str]| {
+        let out = child::run(20, EXPORTER, args, b"");
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).expect("UTF-8")
+    };
+    let mut flags = help(&["--help"]);
+    for command in after(&readme, "hybrid-exporter ") {
+        if command.starts_with(|c: char| c.is_ascii_lowercase())
+            && readme_has_command(&readme, &command)
+        {
+            flags.push_str(&help(&[&command, "--help"]));
+        }
+    }
+    for flag in after(&readme, "--") {
+        // cargo's, and a collector's that stands for all.
+        let other = ["release", "collector", "no-collector", "workspace"].contains(&flag.as_str());
+        let known = flags.contains(&format!("--{flag}"))
+            || flags.contains(&format!("--[no-]{}", flag.trim_start_matches("no-")));
+        assert!(other || flag.is_empty() || known, "--{flag} is in the README and not in --help");
+    }
+}
+
+fn covers(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((start, end)) => name.starts_with(start) && name.ends_with(end),
+        None => pattern == name,
+    }
+}
+
+/// Whether a word after the program's name is told as a command, between back-ticks.
+fn readme_has_command(readme: &str, command: &str) -> bool {
+    readme.contains(&format!("`hybrid-exporter {command}"))
+}
+
+/// The names that follow each `mark` in a text.
+fn after(text: &str, mark: &str) -> Vec<String> {
+    text.split(mark)
+        .skip(1)
+        .map(|rest| {
+            let end = rest
+                .find(|c: char| {
+                    !(c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c))
+                })
+                .unwrap_or(rest.len());
+            rest.get(..end).unwrap_or_default().trim_end_matches(['.', '-']).to_owned()
+        })
+        .collect()
+}

@@ -1,0 +1,192 @@
+//! What the compiler cannot keep: which crate may use which, where `unsafe` may stand, how long a
+//! file may be and what no file may hold.
+#![expect(clippy::disallowed_methods, reason = "the test reads the sources")]
+
+use crate::support::{files, read, root};
+use std::{fs, path::Path};
+
+/// Crates, what of the workspace they may depend on, and what else they must never see.
+const EDGES: [(&str, &[&str], &[&str]); 5] = [
+    ("exposition", &[], &["tokio", "axum", "hyper", "serde", "rustix"]),
+    ("syscall", &[], &["tokio", "axum", "hyper", "serde"]),
+    ("model", &[], &["k8s-openapi", "kube", "zbus", "serde", "tokio", "axum"]),
+    ("collect", &["exposition", "model"], &["tokio", "axum", "hyper", "kube", "zbus", "clap"]),
+    (
+        "host",
+        &["collect", "exposition", "syscall"],
+        &["tokio", "axum", "hyper", "kube", "zbus", "clap"],
+    ),
+];
+
+/// Nothing links these, whoever asks for them.
+const NEVER: [&str; 7] =
+    ["openssl", "openssl-sys", "native-tls", "async-std", "smol", "libsystemd", "nix"];
+
+/// Longer than the limit, and why.
+const LONG: [(&str, &str); 0] = [];
+
+const MAX_LINES: usize = 800;
+
+#[test]
+fn crates_keep_to_their_edges() {
+    let workspace: Vec<String> = members();
+    for name in &workspace {
+        let Some((_, may, never)) = EDGES.iter().find(|(edge, _, _)| edge == name) else {
+            panic!("exporter/{name} has no row in the table of crates")
+        };
+        for dependency in dependencies(&read(&format!("exporter/{name}/Cargo.toml"))) {
+            let inside = workspace.contains(&dependency);
+            assert!(!inside || may.contains(&dependency.as_str()), "{name} uses {dependency}");
+            assert!(!never.contains(&dependency.as_str()), "{name} must never see {dependency}");
+        }
+    }
+    let lock = read("Cargo.lock");
+    for name in NEVER {
+        assert!(!lock.contains(&format!("name = \"{name}\"\n")), "{name} is in Cargo.lock");
+    }
+}
+
+#[test]
+fn lints_hold_everywhere() {
+    assert!(read("Cargo.toml").contains("\nunsafe_code = \"forbid\"\n"));
+    for name in members() {
+        let manifest = read(&format!("exporter/{name}/Cargo.toml"));
+        let lib = read(&format!("exporter/{name}/src/lib.rs"));
+        let walled = name == "syscall";
+        assert!(walled || manifest.contains("[lints]\nworkspace = true"), "{name}: lints");
+        assert!(walled || lib.contains("#![forbid(unsafe_code)]"), "{name}: forbid(unsafe_code)");
+    }
+    for rel in ["exporter/lib.rs", "exporter/main.rs"] {
+        assert!(read(rel).contains("#![forbid(unsafe_code)]"), "{rel}: forbid(unsafe_code)");
+    }
+}
+
+#[test]
+fn sources_are_tidy() {
+    let mut faults = Vec::new();
+    for path in sources() {
+        let rel = relative(&path);
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let rust = path.extension().is_some_and(|extension| extension == "rs");
+        let mut fault = |what: &str| faults.push(format!("{rel}: {what}"));
+        let lines = text.lines().count();
+        if lines > MAX_LINES && !LONG.iter().any(|(long, _)| *long == rel) {
+            fault(&format!("{lines} lines"));
+        }
+        for (word, what) in forbidden() {
+            if text.contains(&word) {
+                fault(what);
+            }
+        }
+        if !rust {
+            continue;
+        }
+        if !text.starts_with("//!") {
+            fault("does not open with what it is (`//!`)");
+        }
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if ["utils", "util", "common", "helpers", "helper", "manager"].contains(&stem.as_str()) {
+            fault("a name that tells nothing");
+        }
+        for word in [concat!("to", "do!("), concat!("#[ig", "nore"), concat!("db", "g!(")] {
+            if text.contains(word) {
+                fault(word);
+            }
+        }
+        let unsafe_word = concat!("un", "safe ");
+        let has_unsafe = text.lines().any(|line| {
+            let code = line.split("//").next().unwrap_or_default();
+            code.contains(&format!("{unsafe_word}{{")) || code.contains(&format!("{unsafe_word}fn"))
+        });
+        if has_unsafe && !rel.starts_with("exporter/syscall/") {
+            fault("has unsafe code");
+        }
+        let below_root =
+            rel.starts_with("exporter/host/src") || rel.starts_with("exporter/syscall/src");
+        let own = text.split("#[cfg(test)]").next().unwrap_or_default();
+        if below_root && (own.contains("std::fs") || own.contains("process::Command")) {
+            fault("reads a file past `Root`, or runs a process");
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn long_files_are_still_long() {
+    for (rel, reason) in LONG {
+        assert!(
+            read(rel).lines().count() > MAX_LINES && !reason.is_empty(),
+            "{rel} has become short"
+        );
+    }
+}
+
+/// Texts that no file may hold: paths of a machine that somebody worked on, and hosts that packages
+/// come from, which are the package managers' business.
+fn forbidden() -> Vec<(String, &'static str)> {
+    let paths = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/home/", "user")];
+    let hosts = [
+        concat!("proxy.go", "lang.org"),
+        concat!("sum.go", "lang.org"),
+        concat!("crates", ".io"),
+        concat!("pypi", ".org"),
+        concat!("registry.np", "mjs"),
+        concat!("deb.deb", "ian.org"),
+    ];
+    let paths = paths.map(|path| (path.to_owned(), "a path of somebody's machine"));
+    let hosts = hosts.map(|host| (host.to_owned(), "the host of a package registry"));
+    paths.into_iter().chain(hosts).collect()
+}
+
+/// The files that people write.
+fn sources() -> Vec<std::path::PathBuf> {
+    let mut all: Vec<_> = ["exporter", "tests", ".ci"].into_iter().flat_map(files).collect();
+    let top = fs::read_dir(root()).expect("the repository").flatten().map(|entry| entry.path());
+    all.extend(top.filter(|path| path.is_file()));
+    let made = ["go.mod", "go.sum", "Cargo.lock", "LICENSE", "METRICS.md"];
+    all.retain(|path| {
+        let rel = relative(path);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let kept = rel.starts_with("tests/fixtures/host")
+            || rel.starts_with("tests/golden/")
+            || rel.starts_with("tests/fuzz/")
+            || path.extension().is_some_and(|extension| extension == "tsv" || extension == "pyc");
+        !kept && !made.contains(&&*name)
+    });
+    all
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// The crates below `exporter/`.
+fn members() -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(root().join("exporter"))
+        .expect("exporter/")
+        .flatten()
+        .filter(|entry| entry.path().join("Cargo.toml").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The names in a manifest's `[dependencies]`.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut names = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line == "[dependencies]";
+            let table = line.strip_prefix("[dependencies.").and_then(|l| l.strip_suffix(']'));
+            names.extend(table.map(str::to_owned));
+        } else if inside && !line.starts_with('#') {
+            let name = line.split(['=', '.', ' ']).next().unwrap_or_default();
+            if !name.is_empty() {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names
+}
