@@ -55,8 +55,11 @@ const OPTIONS: [&str; 10] = [
     "--collector.sysctl.include-info=kernel.seccomp.actions_avail",
 ];
 
-/// How often a live value is read; a value that stood still in one of the rounds is compared there.
+/// How often a live value is read.
 const ROUNDS: usize = 8;
+
+/// How long each program took for itself is no number of the machine's.
+const OF_THE_PROGRAM: &str = "node_scrape_collector_duration_seconds";
 
 /// Theirs, ours, theirs again.
 type Round = [Scrape; 3];
@@ -159,46 +162,68 @@ fn families(rounds: &[Round], found: &mut Vec<Difference>) {
     }
 }
 
+/// What is known of a series of theirs after all rounds.
+struct Seen {
+    /// The least and the greatest value of theirs.
+    range: (f64, f64),
+    /// In how many rounds theirs had the series throughout.
+    times: usize,
+    /// Ours had the series in some round.
+    there: bool,
+    /// A value of ours was possible, seen from theirs.
+    fits: bool,
+    /// Our values.
+    ours: Vec<f64>,
+}
+
 fn series(rounds: &[Round], found: &mut Vec<Difference>) {
-    // Per series: whether ours had it (or had its value) in a round where theirs stood still.
-    let mut missing = BTreeMap::new();
-    let mut unequal = BTreeMap::new();
+    let mut all = BTreeMap::new();
     let mut more = BTreeMap::new();
     for [before, ours, after] in rounds {
-        for (series, theirs) in &before.series {
-            let Some(again) = after.series.get(series) else { continue };
-            let our_value = ours.series.get(series);
-            *missing.entry(series).or_insert(true) &= our_value.is_none();
-            let Some(our_value) = our_value else { continue };
-            if same(*theirs, *again) {
-                let equal = same(*theirs, *our_value);
-                let entry = unequal.entry(series).or_insert((true, String::new()));
-                entry.0 &= !equal;
-                entry.1 = format!("theirs {theirs}, ours {our_value}");
+        for (series, a) in &before.series {
+            let Some(b) = after.series.get(series) else { continue };
+            let seen = all.entry(series).or_insert(Seen {
+                range: (*a, *a),
+                times: 0,
+                there: false,
+                fits: false,
+                ours: Vec::new(),
+            });
+            seen.times += 1;
+            for value in [a, b] {
+                seen.range = (seen.range.0.min(*value), seen.range.1.max(*value));
+            }
+            if let Some(value) = ours.series.get(series) {
+                seen.there = true;
+                seen.ours.push(*value);
+                // Between two reads of theirs: equal where the source stood still.
+                seen.fits |= same(*a, *value) || (a <= value && value <= b);
             }
         }
         for series in ours.series.keys().filter(|series| before.types.contains_key(&series.0)) {
             let theirs = before.series.contains_key(series) || after.series.contains_key(series);
-            *more.entry(series).or_insert(true) &= !theirs;
+            *more.entry(series).or_insert(0) += usize::from(!theirs);
         }
     }
-    let name = |series| rounds[0][0].family(series);
-    for (series, _) in missing.into_iter().filter(|(_, missing)| *missing) {
-        let family = name(&series.0);
-        if rounds[0][1].types.contains_key(&family) {
+    let [first, our_first, _] = &rounds[0];
+    for (series, seen) in all {
+        let family = first.family(&series.0);
+        let counter = first.types.get(&family).is_some_and(|kind| kind == "counter");
+        // A gauge that moves up and down is compared only with where theirs was meanwhile.
+        let (low, high) = seen.range;
+        let room = (high - low) * 4.0;
+        let near = |value: &f64| low - room <= *value && *value <= high + room;
+        let fits = seen.fits || (!counter && seen.ours.iter().any(near));
+        if !seen.there && seen.times == rounds.len() && our_first.types.contains_key(&family) {
             found.push(Difference { family, kind: "series", detail: show(series) });
+        } else if seen.there && !fits && series.0 != OF_THE_PROGRAM {
+            let detail = format!("{}: theirs {low} to {high}, ours {:?}", show(series), seen.ours);
+            found.push(Difference { family, kind: "value", detail });
         }
     }
-    for (series, (_, values)) in unequal.into_iter().filter(|(_, (unequal, _))| *unequal) {
-        let detail = format!("{}: {values}", show(series));
-        found.push(Difference { family: name(&series.0), kind: "value", detail });
-    }
-    for (series, _) in more.into_iter().filter(|(_, more)| *more) {
-        found.push(Difference {
-            family: name(&series.0),
-            kind: "more-series",
-            detail: show(series),
-        });
+    for (series, _) in more.into_iter().filter(|(_, times)| *times == rounds.len()) {
+        let family = first.family(&series.0);
+        found.push(Difference { family, kind: "more-series", detail: show(series) });
     }
 }
 
@@ -241,12 +266,10 @@ fn report(found: &[Difference], scope: &str, rounds: &[Round]) {
     }
     for (row, used) in rows.iter().zip(used) {
         let here = row[0].split(',').any(|s| s == scope);
-        // Live values move as they like: there a row stands as long as its family does.
-        let stands = used
-            || (scope != "recorded"
-                && row[2] == "value"
-                && rounds[0][0].types.keys().any(|family| covers(row[1], family)));
-        if here && !stands && !row[0].contains('?') {
+        // What moves need not differ each time: live, such a row stands as long as its family does.
+        let moves = scope != "recorded" && ["value", "series", "more-series"].contains(&row[2]);
+        let family = || rounds[0][0].types.keys().any(|family| covers(row[1], family));
+        if here && !used && !(moves && family()) {
             writeln!(text, "excepts nothing any more\t{}", row.join("\t")).expect("text");
         }
     }

@@ -51,7 +51,7 @@ fn main() {
             blocks.push(out.finish());
         }
         let blocks: Vec<_> = blocks.iter().collect();
-        bytes += encode(&blocks, Format::Text).body.len();
+        bytes += encode(&blocks, Format::TEXT).body.len();
     }
     assert!(bytes > 0, "nothing was exposed");
 }

@@ -114,15 +114,7 @@ pub(crate) fn assert_file(rel: &str, want: &str) {
     expect_test::expect_file![root().join(rel)].assert_eq(want);
 }
 
-/// Every file below `dir`, a path of the repository, that git knows or would take, without what is
-/// built.
-pub(crate) fn files(dir: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    walk(&root().join(dir), &mut found);
-    found.sort();
-    found
-}
-
+/// Every file below `dir`.
 fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     for entry in entries.flatten() {
