@@ -34,7 +34,7 @@ impl Collector for Buddyinfo {
                         faults.note(text.bad("expected Node N, zone NAME and numbers", line));
                         continue;
                     };
-                    for (size, field) in (0_u16..).zip(counts) {
+                    for (size, field) in (0_u32..).zip(counts) {
                         let count = text.parse::<u64>(Some(field), "expected a number", line);
                         let Some(count) = faults.ok(count) else { break };
                         s.row(&[node, zone, itoa::Buffer::new().format(size)], count);

@@ -90,7 +90,7 @@ impl Collector for Cpu {
 /// Brings `times` up to the lines of `/proc/stat`; CPUs that have no line any more are forgotten.
 fn update(times: &mut Vec<Times>, text: Text<'_>, ticks_per_second: u64, faults: &mut Faults) {
     let mut at = 0;
-    'lines: for line in text.lines() {
+    for line in text.lines() {
         let Some(fields) = line.strip_prefix("cpu") else { break };
         let mut fields = fields.split_ascii_whitespace();
         // The first line has the sum of all and no number: its fields follow a space.
@@ -110,20 +110,22 @@ fn update(times: &mut Vec<Times>, text: Text<'_>, ticks_per_second: u64, faults:
             faults.note(text.bad("expected a CPU and four or more numbers", line));
             continue;
         }
-        // Lines that are new, and CPUs that have none any more.
-        while times.get(at).is_some_and(|known| *known.cpu != *cpu) {
-            match times.iter().position(|known| *known.cpu == *cpu) {
-                Some(known) if known < at => {
-                    faults.note(text.bad("expected one line a CPU", line));
-                    continue 'lines;
-                }
-                Some(_) => drop(times.remove(at)),
-                None => times.insert(at, Times { cpu: cpu.into(), ticks }),
+        let is_it = |known: &Times| *known.cpu == *cpu;
+        let place =
+            if times.get(at).is_some_and(is_it) { Some(at) } else { times.iter().position(is_it) };
+        match place {
+            None => times.insert(at, Times { cpu: cpu.into(), ticks }),
+            Some(place) if place < at => {
+                faults.note(text.bad("expected one line a CPU", line));
+                continue;
             }
-        }
-        match times.get_mut(at) {
-            Some(known) => known.update(&ticks, ticks_per_second),
-            None => times.push(Times { cpu: cpu.into(), ticks }),
+            Some(place) => {
+                // Those between have no line any more.
+                times.drain(at..place);
+                if let Some(known) = times.get_mut(at) {
+                    known.update(&ticks, ticks_per_second);
+                }
+            }
         }
         at += 1;
     }

@@ -58,6 +58,34 @@ fn torn() {
 }
 
 #[test]
+fn repeated() {
+    let text = "cpu0 1 2 3 4\ncpu1 1 2 3 4\ncpu0 5 6 7 8\n";
+    let options = [("collector.cpu.guest", "false")];
+    expect![[r##"
+        # HELP node_cpu_seconds_total Time that a CPU spent in a mode.
+        # TYPE node_cpu_seconds_total counter
+        node_cpu_seconds_total{cpu="0",mode="user"} 0.01
+        node_cpu_seconds_total{cpu="0",mode="nice"} 0.02
+        node_cpu_seconds_total{cpu="0",mode="system"} 0.03
+        node_cpu_seconds_total{cpu="0",mode="idle"} 0.04
+        node_cpu_seconds_total{cpu="0",mode="iowait"} 0
+        node_cpu_seconds_total{cpu="0",mode="irq"} 0
+        node_cpu_seconds_total{cpu="0",mode="softirq"} 0
+        node_cpu_seconds_total{cpu="0",mode="steal"} 0
+        node_cpu_seconds_total{cpu="1",mode="user"} 0.01
+        node_cpu_seconds_total{cpu="1",mode="nice"} 0.02
+        node_cpu_seconds_total{cpu="1",mode="system"} 0.03
+        node_cpu_seconds_total{cpu="1",mode="idle"} 0.04
+        node_cpu_seconds_total{cpu="1",mode="iowait"} 0
+        node_cpu_seconds_total{cpu="1",mode="irq"} 0
+        node_cpu_seconds_total{cpu="1",mode="softirq"} 0
+        node_cpu_seconds_total{cpu="1",mode="steal"} 0
+        error: /proc/stat: expected one line a CPU: "cpu0 5 6 7 8"
+    "##]]
+    .assert_eq(&expose_with(&SPEC, &[("proc/stat", text)], &options));
+}
+
+#[test]
 fn absent() {
     expect![[r#"
         error: read /proc/stat: No such file or directory (os error 2)
@@ -93,6 +121,7 @@ fn counters_never_fall() {
             "{cpu=\"0\",\"user\"} 10.01 {cpu=\"0\",\"idle\"} 50.01",
             "{cpu=\"0\",\"user\"} 0.05 {cpu=\"0\",\"idle\"} 1 {cpu=\"1\",\"user\"} 0.01 {cpu=\"1\",\"idle\"} 0.01",
             "{cpu=\"1\",\"user\"} 0.03 {cpu=\"1\",\"idle\"} 0.03",
+            "{cpu=\"0\",\"user\"} 0.06 {cpu=\"0\",\"idle\"} 0.06 {cpu=\"1\",\"user\"} 0.03 {cpu=\"1\",\"idle\"} 0.03",
         ]
     "#]].assert_debug_eq(&scrapes(&[
         "cpu0 1000 0 0 5000\ncpu1 1 0 0 1\n",
@@ -100,6 +129,7 @@ fn counters_never_fall() {
         "cpu0 1001 0 0 5001\n",
         "cpu0 5 0 0 100\ncpu1 1 0 0 1\n",
         "cpu1 3 0 0 3\n",
+        "cpu0 6 0 0 6\ncpu1 2 0 0 2\n",
     ]));
 }
 
