@@ -1,7 +1,8 @@
 //! `/proc/interrupts`: interrupts by line and CPU. A line is a number with its controller and
 //! devices, or a short name with what it means.
 //!
-//! The header names the CPUs that are online; their numbers are the labels.
+//! The header names the CPUs that are online; their numbers are the labels. (`node_exporter` counts
+//! columns, which is the same until a CPU is switched off.)
 
 use collect::{Collector, Faults, Filter, Kept, Opt, Result, Spec};
 use exposition::{Family, Writer};

@@ -99,6 +99,16 @@ mod tests {
     }
 
     #[test]
+    fn many_pages() {
+        let line = "    1: 00000000:0016 00000000:0000 0A 00000001:00000002 00:00000000\n";
+        for lines in [1, 55, 60, 64, 500] {
+            let udp = format!("{HEADER}{}", line.repeat(lines));
+            let text = expose(&SPEC, &[("proc/net/udp", &udp)]);
+            assert!(text.contains(&format!("{{queue=\"tx\",ip=\"v4\"}} {lines}\n")), "{text}");
+        }
+    }
+
+    #[test]
     fn torn() {
         let udp = format!("{HEADER}   0: 00000000:0016 00000000:0000 0A 00000015\n  1: 0 0 0 1:f");
         expect![[r##"
