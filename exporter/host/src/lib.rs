@@ -22,6 +22,7 @@ mod dmmultipath;
 mod drbd;
 mod edac;
 mod entropy;
+mod ethtool;
 mod fibrechannel;
 mod filefd;
 mod filesystem;
@@ -76,6 +77,7 @@ mod udp_queues;
 mod uname;
 mod vmstat;
 mod watchdog;
+mod wifi;
 mod xfrm;
 mod xfs;
 mod zfs;
@@ -99,6 +101,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &drbd::SPEC,
     &edac::SPEC,
     &entropy::SPEC,
+    &ethtool::SPEC,
     &fibrechannel::SPEC,
     &filefd::SPEC,
     &filesystem::SPEC,
@@ -147,6 +150,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &uname::SPEC,
     &vmstat::SPEC,
     &watchdog::SPEC,
+    &wifi::SPEC,
     &xfrm::SPEC,
     &xfs::SPEC,
     &zfs::SPEC,

@@ -177,7 +177,7 @@ struct Mode {
 }
 
 /// Each interface is compared with sysfs anew once in so many scrapes.
-const CHECK_EVERY: u32 = 16;
+const CHECK_EVERY: u32 = 64;
 
 /// Why netlink cannot stand in for sysfs in this scrape.
 struct Mismatch;

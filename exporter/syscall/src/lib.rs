@@ -5,5 +5,7 @@
 #![warn(missing_docs)]
 
 mod adjtimex;
+mod ethtool;
 
 pub use adjtimex::{STA_NANO, TIME_ERROR, Timex, adjtimex};
+pub use ethtool::{Driver, Ethtool, LinkModes};
