@@ -3,6 +3,8 @@
 //! The process's numbers come from `/proc/self/{stat,limits,fd}` of the exporter's own `/proc`,
 //! whatever `--path.procfs` says, under the names that every Prometheus client library uses.
 
+#![expect(clippy::cast_precision_loss, reason = "a sample is a float")]
+
 use collect::{Kept, Root};
 use exposition::{Family, Samples, Writer};
 use prometheus_client::metrics::counter::Counter;

@@ -19,7 +19,7 @@ use tokio::{
 /// How long a request's head may take from its first byte, and the first head from the connection.
 const HEAD: Duration = Duration::from_secs(10);
 /// How long a connection may be without a request: longer than any usual scrape interval.
-const IDLE: Duration = Duration::from_secs(180);
+const IDLE: Duration = Duration::from_mins(3);
 /// How long a client may read nothing of its answer.
 const WRITE: Duration = Duration::from_secs(30);
 

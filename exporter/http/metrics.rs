@@ -106,7 +106,7 @@ fn patience(headers: &HeaderMap) -> Duration {
         .and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok())
         .filter(|seconds| *seconds > 0.0)
         .map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs_f64(seconds.clamp(0.1, 120.0)));
-    given - (given / 10).min(Duration::from_millis(500))
+    given.saturating_sub((given / 10).min(Duration::from_millis(500)))
 }
 
 /// A body that holds its place among `--web.max-requests` until it is sent or given up.

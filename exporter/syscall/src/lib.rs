@@ -6,6 +6,7 @@
 
 mod adjtimex;
 mod ethtool;
+pub mod btrfs;
 
 pub use adjtimex::{STA_NANO, TIME_ERROR, Timex, adjtimex};
 pub use ethtool::{Driver, Ethtool, LinkModes};
