@@ -10,6 +10,7 @@ mod arp;
 mod bcache;
 mod bcachefs;
 mod bonding;
+mod btrfs;
 mod buddyinfo;
 mod cgroups;
 mod conntrack;
@@ -89,6 +90,7 @@ pub static COLLECTORS: &[&Spec] = &[
     &bcache::SPEC,
     &bcachefs::SPEC,
     &bonding::SPEC,
+    &btrfs::SPEC,
     &buddyinfo::SPEC,
     &cgroups::SPEC,
     &conntrack::SPEC,
