@@ -101,7 +101,7 @@ impl Line {
         }
     }
 
-    fn bare(&mut self, key: &str, value: impl ToString) {
+    fn bare(&mut self, key: &str, value: &impl ToString) {
         self.key(key);
         self.text.push_str(&value.to_string());
     }
@@ -124,15 +124,15 @@ impl Visit for Line {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.bare(field.name(), value);
+        self.bare(field.name(), &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.bare(field.name(), value);
+        self.bare(field.name(), &value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.bare(field.name(), value);
+        self.bare(field.name(), &value);
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
             line.text("collector", "arp");
             line.text("error", "a\n\"b\"\\\u{1b}[0m=");
             line.text("empty", "");
-            line.bare("count", 3);
+            line.bare("count", &3);
             line.finish()
         };
         assert_eq!(

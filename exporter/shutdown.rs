@@ -26,9 +26,10 @@ pub async fn serve(server: Server, listeners: Vec<Bound>) -> anyhow::Result<()> 
     }
     stop.send_replace(true);
     tokio::select! {
-        drained = time::timeout(DRAIN, serving) => match drained {
-            Ok(_) => tracing::info!("stopped"),
-            Err(_) => tracing::warn!("stopped with connections open"),
+        drained = time::timeout(DRAIN, serving) => if drained.is_ok() {
+            tracing::info!("stopped");
+        } else {
+            tracing::warn!("stopped with connections open");
         },
         _ = term.recv() => anyhow::bail!("a second signal"),
         _ = int.recv() => anyhow::bail!("a second signal"),

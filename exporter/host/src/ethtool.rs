@@ -348,7 +348,7 @@ mod tests {
         };
         let mut out = Writer::default();
         write(&mut out, &found, &mut BTreeMap::new());
-        let text = String::from_utf8(encode(&[&out.finish()], Format::Text).body).expect("UTF-8");
+        let text = String::from_utf8(encode(&[&out.finish()], Format::TEXT).body).expect("UTF-8");
         expect![[r##"
             # HELP node_ethtool_info The driver of an interface; always 1.
             # TYPE node_ethtool_info gauge

@@ -318,7 +318,7 @@ mod tests {
         let interface = interfaces.pop().expect("one interface");
         let mut out = Writer::default();
         write(&mut out, &[(interface, network, stations)]);
-        let text = String::from_utf8(encode(&[&out.finish()], Format::Text).body).expect("UTF-8");
+        let text = String::from_utf8(encode(&[&out.finish()], Format::TEXT).body).expect("UTF-8");
         expect![[r##"
             # HELP node_wifi_interface_frequency_hertz The channel's frequency.
             # TYPE node_wifi_interface_frequency_hertz gauge

@@ -5,8 +5,8 @@
 #![warn(missing_docs)]
 
 mod adjtimex;
-mod ethtool;
 pub mod btrfs;
+mod ethtool;
 
 pub use adjtimex::{STA_NANO, TIME_ERROR, Timex, adjtimex};
 pub use ethtool::{Driver, Ethtool, LinkModes};
