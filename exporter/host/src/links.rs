@@ -63,15 +63,19 @@ pub(crate) struct LinksReader {
     id: u32,
 }
 
-/// The dump that is shared, and who has had it.
+/// The socket and the dump that collectors share.
 struct Shared {
     netlink: Option<Netlink>,
+    dump: Dump,
+}
+
+/// A dump, when it was asked for, and who has had it.
+struct Dump {
     links: Option<(Arc<Links>, Instant)>,
     had_by: Vec<u32>,
 }
 
-static SHARED: Mutex<Shared> =
-    Mutex::new(Shared { netlink: None, links: None, had_by: Vec::new() });
+static SHARED: Mutex<Shared> = Mutex::new(Shared { netlink: None, dump: Dump::none() });
 static READERS: AtomicU32 = AtomicU32::new(0);
 
 /// Collectors of one scrape run at the same time or close together; a dump that is older belongs
@@ -110,20 +114,38 @@ impl LinksReader {
     fn read_shared(&mut self, anew: bool) -> Result<Arc<Links>> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = &mut *shared;
+        let netlink = shared.netlink.get_or_insert_with(|| Netlink::new(Family::Route));
+        shared.dump.get(self.id, anew, Instant::now(), || Links::dump(netlink))
+    }
+}
+
+// === impl Dump ===
+
+impl Dump {
+    const fn none() -> Self {
+        Self { links: None, had_by: Vec::new() }
+    }
+
+    /// The dump for a reader: the one that is there, unless it is not for this scrape.
+    fn get(
+        &mut self,
+        reader: u32,
+        anew: bool,
+        now: Instant,
+        dump: impl FnOnce() -> Result<Links>,
+    ) -> Result<Arc<Links>> {
         if !anew
-            && let Some((links, taken)) = &shared.links
-            && taken.elapsed() <= MAX_AGE
-            && !shared.had_by.contains(&self.id)
+            && let Some((links, taken)) = &self.links
+            && now.saturating_duration_since(*taken) <= MAX_AGE
+            && !self.had_by.contains(&reader)
         {
-            shared.had_by.push(self.id);
+            self.had_by.push(reader);
             return Ok(Arc::clone(links));
         }
-        let netlink = shared.netlink.get_or_insert_with(|| Netlink::new(Family::Route));
-        shared.links = None;
-        let links = Arc::new(Links::dump(netlink)?);
-        shared.links = Some((Arc::clone(&links), Instant::now()));
-        shared.had_by.clear();
-        shared.had_by.push(self.id);
+        *self = Self::none();
+        let links = Arc::new(dump()?);
+        self.links = Some((Arc::clone(&links), now));
+        self.had_by.push(reader);
         Ok(links)
     }
 }
@@ -298,6 +320,27 @@ impl Stats {
 mod tests {
     use super::*;
     use crate::netlink::attribute;
+
+    #[test]
+    fn one_dump_serves_the_readers_of_a_scrape() {
+        let (mut dump, start) = (Dump::none(), Instant::now());
+        let mut get = |reader, anew, milliseconds| {
+            let mut fresh = false;
+            let now = start + Duration::from_millis(milliseconds);
+            let links = dump.get(reader, anew, now, || {
+                fresh = true;
+                Ok(Links::default())
+            });
+            links.is_ok() && fresh
+        };
+        assert!(get(0, false, 0));
+        assert!(!get(1, false, 10), "another reader of the same scrape");
+        assert!(get(1, false, 20), "the same reader again: the next scrape");
+        assert!(!get(0, false, 30));
+        assert!(get(2, true, 40), "whoever wants it anew");
+        assert!(!get(0, false, 290));
+        assert!(get(1, false, 291), "too old");
+    }
 
     fn parse(change: impl FnOnce(&mut Vec<u8>)) -> Option<Link> {
         let mut body = vec![0; IFINFOMSG];

@@ -30,9 +30,9 @@ pub(crate) static SPEC: Spec = Spec {
             let with_stats = options.switch(&WITH_STATS);
             return Ok(Box::new(netclass_rtnl::Netclass::new(ignored, sys, with_stats)));
         }
-        // Another tree than the machine's own says nothing about what netlink tells, and the other
-        // way round.
-        let own = cx.sys.as_path() == Path::new("/sys");
+        // A tree of files says nothing about what netlink tells, and the other way round. The
+        // machine's own sysfs may well be mounted elsewhere, as it is in a pod.
+        let own = is_sysfs(cx.sys.as_path());
         Ok(Box::new(Netclass {
             ignored,
             ignore_invalid_speed: options.switch(&IGNORE_INVALID_SPEED),
@@ -41,6 +41,8 @@ pub(crate) static SPEC: Spec = Spec {
             sys,
             known: HashMap::new(),
             scrape: 0,
+            pause: 0,
+            next_pause: 1,
         }))
     },
 };
@@ -148,12 +150,16 @@ pub(crate) struct Values<'a> {
 struct Netclass {
     ignored: Filter,
     ignore_invalid_speed: bool,
-    /// Present where netlink may stand in for sysfs.
+    /// Present where netlink may stand in for sysfs, if they show the same interfaces.
     links: Option<LinksReader>,
     ethtool: Generic,
     sys: Root,
     known: HashMap<u32, Known>,
     scrape: u32,
+    /// Scrapes in which netlink is not tried, since sysfs showed another network namespace, and how
+    /// many it would be the next time.
+    pause: u32,
+    next_pause: u32,
 }
 
 /// What sysfs alone tells of an interface, kept from scrape to scrape.
@@ -178,6 +184,9 @@ struct Mode {
 
 /// Each interface is compared with sysfs anew once in so many scrapes.
 const CHECK_EVERY: u32 = 64;
+/// How long netlink is left alone at most.
+const MAX_PAUSE: u32 = 64;
+const SYSFS_MAGIC: u64 = 0x6265_6572;
 
 /// Why netlink cannot stand in for sysfs in this scrape.
 struct Mismatch;
@@ -186,29 +195,18 @@ impl Collector for Netclass {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         let mut faults = Faults::default();
         let mut names = self.sys.list("").map_err(Error::or_no_data)?;
-        if let Some(mut reader) = self.links.take() {
-            self.scrape = self.scrape.wrapping_add(1);
-            // An interface may have come or gone between the dump and the listing: look again.
-            let mut links = reader.read();
-            for _ in 0..2 {
-                let table = match links {
-                    Ok(table) => table,
-                    Err(error) => {
-                        out.remark(format!("read file by file: {error}"));
-                        break;
-                    }
-                };
-                let kept = self.keep(&names);
-                if let Ok(interfaces) = self.values_by_netlink(&kept, &table, &mut faults) {
-                    self.links = Some(reader);
-                    write(out, &interfaces, self.ignore_invalid_speed);
-                    return faults.finish();
-                }
-                names = self.sys.list("")?;
-                links = reader.read_anew();
-            }
+        if self.pause > 0 {
+            self.pause -= 1;
+        } else if let Some(mut reader) = self.links.take() {
+            let result = self.collect_by_netlink(&mut reader, &mut names, out, &mut faults);
             self.links = Some(reader);
+            if result.is_ok() {
+                self.next_pause = 1;
+                return faults.finish();
+            }
             self.known.clear();
+            self.pause = self.next_pause;
+            self.next_pause = self.next_pause.saturating_mul(2).min(MAX_PAUSE);
         }
         let kept = self.keep(&names);
         let interfaces: Vec<_> =
@@ -226,6 +224,39 @@ impl Netclass {
         let names = names.iter().map(String::as_str).filter(wanted);
         // The one file among the interfaces; others are found out when they have no index.
         names.filter(|name| *name != "bonding_masters").collect()
+    }
+
+    /// Writes the interfaces by netlink; `names` is as of now when it fails.
+    fn collect_by_netlink(
+        &mut self,
+        reader: &mut LinksReader,
+        names: &mut Vec<String>,
+        out: &mut Writer,
+        faults: &mut Faults,
+    ) -> Result<(), Mismatch> {
+        self.scrape = self.scrape.wrapping_add(1);
+        let mut links = reader.read();
+        // An interface may have come or gone between the dump and the listing: look again.
+        for last in [false, true] {
+            let table = match links {
+                Ok(table) => table,
+                Err(error) => {
+                    out.remark(format!("read file by file: {error}"));
+                    return Err(Mismatch);
+                }
+            };
+            let kept = self.keep(names);
+            if let Ok(interfaces) = self.values_by_netlink(&kept, &table, faults) {
+                write(out, &interfaces, self.ignore_invalid_speed);
+                return Ok(());
+            }
+            *names = self.sys.list("").map_err(|_| Mismatch)?;
+            if last {
+                break;
+            }
+            links = reader.read_anew();
+        }
+        Err(Mismatch)
     }
 
     /// The interfaces by netlink, less what it does not tell; fails where sysfs shows others.
@@ -263,7 +294,11 @@ impl Netclass {
                 Some(modes) => modes.get(&link.index).map_or_else(Mode::default, Mode::new),
                 None => read_mode(&self.sys, &link.name, faults),
             };
-            let Some(values) = from_link(link, known, mode) else { return Err(Mismatch) };
+            let flags = match link.own_flags() {
+                Some(flags) => Some(flags.into()),
+                None => faults.ok(read_number(&self.sys, &link.name, "flags")).flatten(),
+            };
+            let values = from_link(link, known, mode, flags).ok_or(Mismatch)?;
             interfaces.push(values);
         }
         if self.known.len() > interfaces.len() {
@@ -277,7 +312,7 @@ impl Netclass {
         let mut read = |file| faults.ok(read_number(&self.sys, &link.name, file)).flatten();
         read("ifindex") == Some(link.index.into())
             && read("iflink") == Some(link.lower.into())
-            && read("flags") == link.own_flags().map(Into::into)
+            && link.own_flags().is_none_or(|flags| read("flags") == Some(flags.into()))
             && self.sys.attr(format!("{}/address", link.name)).ok().flatten().as_deref()
                 == Some(link.address.as_str())
     }
@@ -294,11 +329,21 @@ impl Netclass {
     }
 }
 
+/// Whether a directory is the kernel's.
+fn is_sysfs(path: &Path) -> bool {
+    rustix::fs::statfs(path).is_ok_and(|fs| u64::try_from(fs.f_type) == Ok(SYSFS_MAGIC))
+}
+
 // === one interface ===
 
 /// An interface's values as sysfs would show them; `None` where netlink does not tell one that
 /// sysfs always has (old kernels).
-fn from_link<'a>(link: &'a Link, known: &Known, mode: Mode) -> Option<Values<'a>> {
+fn from_link<'a>(
+    link: &'a Link,
+    known: &Known,
+    mode: Mode,
+    flags: Option<i64>,
+) -> Option<Values<'a>> {
     let up = link.is_up();
     Some(Values {
         name: &link.name,
@@ -315,7 +360,7 @@ fn from_link<'a>(link: &'a Link, known: &Known, mode: Mode) -> Option<Values<'a>
             Some(link.carrier_down?.into()),
             known.device_id,
             up.then_some(link.is_dormant().into()),
-            Some(link.own_flags()?.into()),
+            Some(flags?),
             Some(link.index.into()),
             Some(link.lower.into()),
             Some(link.mode?.into()),
