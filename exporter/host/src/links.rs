@@ -39,9 +39,9 @@ pub(crate) struct Link {
     pub(crate) carrier_changes: Option<u32>,
     pub(crate) carrier_up: Option<u32>,
     pub(crate) carrier_down: Option<u32>,
-    promiscuous: Option<u32>,
+    pub(crate) promiscuous: Option<u32>,
     /// Since Linux 6.0.
-    all_multicast: Option<u32>,
+    pub(crate) all_multicast: Option<u32>,
     pub(crate) stats: Option<Stats>,
 }
 

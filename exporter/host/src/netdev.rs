@@ -408,6 +408,7 @@ mod tests {
     use super::*;
     use collect::testing::expose_with;
     use expect_test::expect;
+    use exposition::{Format, encode};
 
     const OFF: (&str, &str) = ("collector.netdev.netlink", "false");
     const HEAD: &str = "Inter-| Receive | Transmit\n face |bytes packets …|bytes packets …\n";
@@ -554,6 +555,115 @@ mod tests {
             error: read /proc/net/dev: No such file or directory (os error 2)
         "#]]
         .assert_eq(&expose_with(&SPEC, &[], &[OFF]));
+    }
+
+    fn links(detailed: bool) -> String {
+        // Bits of their own, so that a sum shows what it is made of.
+        let stats = std::array::from_fn(|position| Some(1 << position));
+        let whole = Link { name: "eth0".into(), stats: Some(Stats(stats)), ..Link::default() };
+        let mut old = Stats(stats);
+        old.0[Stats::RX_NOHANDLER] = None;
+        let old = Link { name: "old".into(), stats: Some(old), ..Link::default() };
+        let none = Link { name: "none".into(), ..Link::default() };
+        let mut out = Writer::default();
+        write_links(&mut out, &[&whole, &none, &old], detailed, false);
+        let body = encode(&[&out.finish()], Format::TEXT).body;
+        let text = String::from_utf8(body).expect("UTF-8");
+        text.split_inclusive('\n').filter(|line| !line.starts_with('#')).collect()
+    }
+
+    #[test]
+    fn sums_of_counters() {
+        expect![[r#"
+            node_network_receive_bytes_total{device="eth0"} 4
+            node_network_receive_bytes_total{device="old"} 4
+            node_network_receive_compressed_total{device="eth0"} 2097152
+            node_network_receive_compressed_total{device="old"} 2097152
+            node_network_receive_drop_total{device="eth0"} 32832
+            node_network_receive_drop_total{device="old"} 32832
+            node_network_receive_errs_total{device="eth0"} 16
+            node_network_receive_errs_total{device="old"} 16
+            node_network_receive_fifo_total{device="eth0"} 16384
+            node_network_receive_fifo_total{device="old"} 16384
+            node_network_receive_frame_total{device="eth0"} 15360
+            node_network_receive_frame_total{device="old"} 15360
+            node_network_receive_multicast_total{device="eth0"} 256
+            node_network_receive_multicast_total{device="old"} 256
+            node_network_receive_nohandler_total{device="eth0"} 8388608
+            node_network_receive_packets_total{device="eth0"} 1
+            node_network_receive_packets_total{device="old"} 1
+            node_network_transmit_bytes_total{device="eth0"} 8
+            node_network_transmit_bytes_total{device="old"} 8
+            node_network_transmit_carrier_total{device="eth0"} 1769472
+            node_network_transmit_carrier_total{device="old"} 1769472
+            node_network_transmit_colls_total{device="eth0"} 512
+            node_network_transmit_colls_total{device="old"} 512
+            node_network_transmit_compressed_total{device="eth0"} 4194304
+            node_network_transmit_compressed_total{device="old"} 4194304
+            node_network_transmit_drop_total{device="eth0"} 128
+            node_network_transmit_drop_total{device="old"} 128
+            node_network_transmit_errs_total{device="eth0"} 32
+            node_network_transmit_errs_total{device="old"} 32
+            node_network_transmit_fifo_total{device="eth0"} 262144
+            node_network_transmit_fifo_total{device="old"} 262144
+            node_network_transmit_packets_total{device="eth0"} 2
+            node_network_transmit_packets_total{device="old"} 2
+        "#]]
+        .assert_eq(&links(false));
+    }
+
+    #[test]
+    fn counters_one_by_one() {
+        expect![[r#"
+            node_network_collisions_total{device="eth0"} 512
+            node_network_collisions_total{device="old"} 512
+            node_network_multicast_total{device="eth0"} 256
+            node_network_multicast_total{device="old"} 256
+            node_network_receive_bytes_total{device="eth0"} 4
+            node_network_receive_bytes_total{device="old"} 4
+            node_network_receive_compressed_total{device="eth0"} 2097152
+            node_network_receive_compressed_total{device="old"} 2097152
+            node_network_receive_crc_errors_total{device="eth0"} 4096
+            node_network_receive_crc_errors_total{device="old"} 4096
+            node_network_receive_dropped_total{device="eth0"} 64
+            node_network_receive_dropped_total{device="old"} 64
+            node_network_receive_errors_total{device="eth0"} 16
+            node_network_receive_errors_total{device="old"} 16
+            node_network_receive_fifo_errors_total{device="eth0"} 16384
+            node_network_receive_fifo_errors_total{device="old"} 16384
+            node_network_receive_frame_errors_total{device="eth0"} 8192
+            node_network_receive_frame_errors_total{device="old"} 8192
+            node_network_receive_length_errors_total{device="eth0"} 1024
+            node_network_receive_length_errors_total{device="old"} 1024
+            node_network_receive_missed_errors_total{device="eth0"} 32768
+            node_network_receive_missed_errors_total{device="old"} 32768
+            node_network_receive_nohandler_total{device="eth0"} 8388608
+            node_network_receive_over_errors_total{device="eth0"} 2048
+            node_network_receive_over_errors_total{device="old"} 2048
+            node_network_receive_packets_total{device="eth0"} 1
+            node_network_receive_packets_total{device="old"} 1
+            node_network_transmit_aborted_errors_total{device="eth0"} 65536
+            node_network_transmit_aborted_errors_total{device="old"} 65536
+            node_network_transmit_bytes_total{device="eth0"} 8
+            node_network_transmit_bytes_total{device="old"} 8
+            node_network_transmit_carrier_errors_total{device="eth0"} 131072
+            node_network_transmit_carrier_errors_total{device="old"} 131072
+            node_network_transmit_compressed_total{device="eth0"} 4194304
+            node_network_transmit_compressed_total{device="old"} 4194304
+            node_network_transmit_dropped_total{device="eth0"} 128
+            node_network_transmit_dropped_total{device="old"} 128
+            node_network_transmit_errors_total{device="eth0"} 32
+            node_network_transmit_errors_total{device="old"} 32
+            node_network_transmit_fifo_errors_total{device="eth0"} 262144
+            node_network_transmit_fifo_errors_total{device="old"} 262144
+            node_network_transmit_heartbeat_errors_total{device="eth0"} 524288
+            node_network_transmit_heartbeat_errors_total{device="old"} 524288
+            node_network_transmit_packets_total{device="eth0"} 2
+            node_network_transmit_packets_total{device="old"} 2
+            node_network_transmit_window_errors_total{device="eth0"} 1048576
+            node_network_transmit_window_errors_total{device="old"} 1048576
+        "#]]
+        .assert_eq(&links(true));
     }
 
     #[test]
