@@ -141,9 +141,8 @@ impl<'a> Array<'a> {
         more: &[&'a str],
     ) -> Result<Self> {
         let mut words = rest.split_ascii_whitespace();
-        let mut state = file
-            .parse(words.next().map(str::to_owned).as_deref(), STATE_OF, line)
-            .map(|state: String| if state == "inactive" { "inactive" } else { "active" })?;
+        let state = words.next().ok_or_else(|| file.bad("expected the array's state", line))?;
+        let mut state = if state == "inactive" { "inactive" } else { "active" };
         let (mut listed, mut failed, mut spare) = (0, 0, 0);
         for disk in words.filter(|word| word.contains('[')) {
             listed += 1;
@@ -177,8 +176,6 @@ impl<'a> Array<'a> {
         Ok(Self { name, state, active, failed, spare, required, blocks, synced })
     }
 }
-
-const STATE_OF: &str = "expected the array's state";
 
 /// What an array does, and how many blocks it has done:
 /// `[=>…]  recovery =  8.5% (16775552/195310144) finish=…`, or `resync=DELAYED` when it waits.
