@@ -4,9 +4,11 @@
 //! seconds. Discards since Linux 4.18, flushes since 5.5. `<udev>/b<major>:<minor>` has the disk's
 //! properties, `/sys/block/<disk>/queue/rotational` whether it turns.
 
-use collect::{Collector, Context, Error, Faults, Filter, Kept, Opt, Result, Root, Spec, Text};
+use collect::{
+    Clock, Collector, Context, Error, Faults, Filter, Kept, Opt, Result, Root, Spec, Text,
+};
 use exposition::{Family, Writer};
-use std::collections::HashMap;
+use std::{collections::HashMap, time::UNIX_EPOCH};
 
 pub(crate) static SPEC: Spec = Spec {
     name: "diskstats",
@@ -133,12 +135,17 @@ const ATA_KEYS: [&str; 3] =
 /// The sector of diskstats.
 const SECTOR: u64 = 512;
 
+/// Seconds after which a file's time tells it from a later one: the clock of files ticks at 1 to 10
+/// ms, and a clock that is set may be off by more.
+const SETTLED: f64 = 5.0;
+
 struct Diskstats {
     file: Kept,
     udev: Root,
     sys: Root,
     devices: Filter,
     disks: HashMap<String, Disk>,
+    clock: Clock,
     scrapes: u64,
 }
 
@@ -146,7 +153,8 @@ struct Diskstats {
 struct Disk {
     numbers: (u32, u32),
     /// When udev wrote the properties. It writes a new file and renames it at each event, so that a
-    /// file with another time is another file; a stat costs a third of opening and reading.
+    /// file with another time is another file; a stat costs a third of opening and reading. `None`
+    /// while the file is so young that another of the same time may follow.
     written: Option<f64>,
     properties: Properties,
     rotational: Kept,
@@ -187,6 +195,7 @@ impl Diskstats {
             sys: cx.sys.clone(),
             devices: Filter::new(&cx.options, &DEVICE_INCLUDE, &DEVICE_EXCLUDE)?,
             disks: HashMap::new(),
+            clock: cx.clock,
             scrapes: 0,
         })
     }
@@ -198,6 +207,7 @@ impl Collector for Diskstats {
         let mut faults = Faults::default();
         let mut rows = Vec::new();
         self.scrapes += 1;
+        let now = self.clock.now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64());
         for line in file.lines() {
             let Some(row) = faults.ok(Row::parse(&file, line)).flatten() else { continue };
             if !self.devices.keeps(row.device) {
@@ -212,7 +222,7 @@ impl Collector for Diskstats {
                 }
             };
             disk.seen = self.scrapes;
-            faults.ok(disk.refresh(&self.udev));
+            faults.ok(disk.refresh(&self.udev, now));
             rows.push(row);
         }
         self.disks.retain(|_, disk| disk.seen == self.scrapes);
@@ -322,7 +332,7 @@ impl Disk {
     }
 
     /// Reads udev's properties anew where they were written since.
-    fn refresh(&mut self, udev: &Root) -> Result<()> {
+    fn refresh(&mut self, udev: &Root, now: f64) -> Result<()> {
         let (major, minor) = self.numbers;
         let name = format!("b{major}:{minor}");
         let written = match udev.modified(&name) {
@@ -338,7 +348,7 @@ impl Disk {
             return Ok(());
         }
         self.properties = Properties::parse(&udev.read(&name)?.text());
-        self.written = Some(written);
+        self.written = Some(written).filter(|written| now - written > SETTLED);
         Ok(())
     }
 }
@@ -374,8 +384,10 @@ impl Properties {
 
 #[cfg(test)]
 mod tests {
-    use collect::testing::{expose, expose_with};
+    use collect::testing::{context, expose, expose_with, tree};
     use expect_test::expect;
+    use exposition::{Format, Writer, encode};
+    use std::{io::Write as _, time::Duration};
 
     fn samples(text: &str) -> String {
         text.lines().filter(|l| !l.starts_with('#')).map(|l| l.to_owned() + "\n").collect()
@@ -439,6 +451,30 @@ mod tests {
             node_disk_written_bytes_total{device="dm-0"} 512
         "#]]
         .assert_eq(&samples(&expose(&super::SPEC, &files)));
+    }
+
+    #[test]
+    fn properties_are_read_again_when_udev_wrote_them_again() {
+        let dir = tree(&[("proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n")]);
+        let cx = context(&super::SPEC, dir.path(), &[]);
+        let mut collector = (super::SPEC.build)(&cx).unwrap();
+        let mut model = |text: &str, age: u64| {
+            let path = dir.path().join("udev/b8:0");
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let mut file = std::fs::File::create(path).unwrap();
+            file.write_all(format!("E:ID_MODEL={text}\n").as_bytes()).unwrap();
+            file.set_modified(cx.clock.now() - Duration::from_secs(age)).unwrap();
+            let mut out = Writer::default();
+            collector.collect(&mut out).unwrap();
+            let text = encode(&[&out.finish()], Format::TEXT).body;
+            let text = String::from_utf8(text).unwrap();
+            let (_, rest) = text.split_once("model=\"").unwrap();
+            rest.split('"').next().unwrap().to_owned()
+        };
+        assert_eq!(model("A", 60), "A");
+        assert_eq!(model("B", 60), "A", "a file of the same time is the same file");
+        assert_eq!(model("C", 0), "C");
+        assert_eq!(model("D", 0), "D", "a file that was just written may be written again");
     }
 
     #[test]
