@@ -244,6 +244,9 @@ impl<'a> Mount<'a> {
                     _ => return Err(file.bad(PROTOCOL, line)),
                 };
                 let mut all = numbers(rest)?;
+                if all.len() < 10 {
+                    return Err(file.bad(PROTOCOL, line));
+                }
                 if protocol == "rdma" {
                     // Other numbers follow.
                     all.truncate(10);
@@ -294,7 +297,7 @@ impl<'a> Mount<'a> {
     }
 }
 
-const PROTOCOL: &str = "expected tcp, udp or rdma and numbers";
+const PROTOCOL: &str = "expected tcp, udp or rdma and ten numbers or more";
 
 #[expect(clippy::cast_precision_loss, reason = "the modulus is what a float holds")]
 fn seconds(milliseconds: u64) -> f64 {
@@ -406,26 +409,26 @@ device srv:/a mounted on /mnt/a with fstype nfs4 statvers=1.1
 
     #[test]
     fn torn() {
-        let stats = "device srv:/a mounted on /mnt/a with fstype nfs statvers=1.1\n\txprt: tcp 1 2\n\
+        let stats = "device srv:/a mounted on /mnt/a with fstype nfs statvers=1.1\n\txprt: udp 1 2 3 4 5 6 7 8 9 10\n\txprt: tcp 1 2\n\
                      \txprt: local 1\n\tage: x\n\tREAD: 1 2 3\n\tWRITE: 1 -2\n\tevents: 1\ndevice srv:/b mounted on";
         let files = [("proc/self/mountstats", stats)];
         expect![[r#"
-            node_mountstats_nfs_event_inode_revalidate_total{export="srv:/a",protocol="tcp",mountaddr=""} 1
-            node_mountstats_nfs_mountpoint_info{export="srv:/a",protocol="tcp",mountaddr="",mountpoint="/mnt/a"} 1
-            node_mountstats_nfs_operations_major_timeouts_total{export="srv:/a",protocol="tcp",mountaddr="",operation="READ"} 3
-            node_mountstats_nfs_operations_requests_total{export="srv:/a",protocol="tcp",mountaddr="",operation="READ"} 1
-            node_mountstats_nfs_operations_transmissions_total{export="srv:/a",protocol="tcp",mountaddr="",operation="READ"} 2
-            node_mountstats_nfs_transport_backlog_queue_total{export="srv:/a",protocol="tcp",mountaddr="",transport="0"} 0
-            node_mountstats_nfs_transport_bad_transaction_ids_total{export="srv:/a",protocol="tcp",mountaddr="",transport="0"} 0
-            node_mountstats_nfs_transport_bind_total{export="srv:/a",protocol="tcp",mountaddr="",transport="0"} 2
-            node_mountstats_nfs_transport_connect_total{export="srv:/a",protocol="tcp",mountaddr="",transport="0"} 0
-            node_mountstats_nfs_transport_idle_time_seconds{export="srv:/a",protocol="tcp",mountaddr="",transport="0"} 0
-            node_mountstats_nfs_transport_maximum_rpc_slots{export="srv:/a",protocol="tcp",mountaddr="",transport="0"} 0
-            node_mountstats_nfs_transport_pending_queue_total{export="srv:/a",protocol="tcp",mountaddr="",transport="0"} 0
-            node_mountstats_nfs_transport_receives_total{export="srv:/a",protocol="tcp",mountaddr="",transport="0"} 0
-            node_mountstats_nfs_transport_sending_queue_total{export="srv:/a",protocol="tcp",mountaddr="",transport="0"} 0
-            node_mountstats_nfs_transport_sends_total{export="srv:/a",protocol="tcp",mountaddr="",transport="0"} 0
-            error: /proc/self/mountstats: expected tcp, udp or rdma and numbers: "\txprt: local 1" (and 2 more)
+            node_mountstats_nfs_event_inode_revalidate_total{export="srv:/a",protocol="udp",mountaddr=""} 1
+            node_mountstats_nfs_mountpoint_info{export="srv:/a",protocol="udp",mountaddr="",mountpoint="/mnt/a"} 1
+            node_mountstats_nfs_operations_major_timeouts_total{export="srv:/a",protocol="udp",mountaddr="",operation="READ"} 3
+            node_mountstats_nfs_operations_requests_total{export="srv:/a",protocol="udp",mountaddr="",operation="READ"} 1
+            node_mountstats_nfs_operations_transmissions_total{export="srv:/a",protocol="udp",mountaddr="",operation="READ"} 2
+            node_mountstats_nfs_transport_backlog_queue_total{export="srv:/a",protocol="udp",mountaddr="",transport="0"} 7
+            node_mountstats_nfs_transport_bad_transaction_ids_total{export="srv:/a",protocol="udp",mountaddr="",transport="0"} 5
+            node_mountstats_nfs_transport_bind_total{export="srv:/a",protocol="udp",mountaddr="",transport="0"} 2
+            node_mountstats_nfs_transport_connect_total{export="srv:/a",protocol="udp",mountaddr="",transport="0"} 0
+            node_mountstats_nfs_transport_idle_time_seconds{export="srv:/a",protocol="udp",mountaddr="",transport="0"} 0
+            node_mountstats_nfs_transport_maximum_rpc_slots{export="srv:/a",protocol="udp",mountaddr="",transport="0"} 8
+            node_mountstats_nfs_transport_pending_queue_total{export="srv:/a",protocol="udp",mountaddr="",transport="0"} 10
+            node_mountstats_nfs_transport_receives_total{export="srv:/a",protocol="udp",mountaddr="",transport="0"} 4
+            node_mountstats_nfs_transport_sending_queue_total{export="srv:/a",protocol="udp",mountaddr="",transport="0"} 9
+            node_mountstats_nfs_transport_sends_total{export="srv:/a",protocol="udp",mountaddr="",transport="0"} 3
+            error: /proc/self/mountstats: expected tcp, udp or rdma and ten numbers or more: "\txprt: tcp 1 2" (and 3 more)
         "#]]
         .assert_eq(&samples(&expose(&super::SPEC, &files)));
     }
