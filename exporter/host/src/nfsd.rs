@@ -3,8 +3,8 @@
 //! Counters by protocol version and procedure, in the order of the kernel's tables; bytes of `io` as
 //! they are.
 
-use crate::nfs::{PROC2, PROC3, numbers, procedures};
-use collect::{Collector, Error, Faults, Kept, Result, Spec};
+use crate::nfs::{PROC2, PROC3, key, numbers, procedures};
+use collect::{Collector, Error, Faults, Kept, Result, Spec, Text};
 use exposition::{Family, Writer};
 
 pub(crate) static SPEC: Spec = Spec {
@@ -113,57 +113,75 @@ impl Collector for Nfsd {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         let file = self.file.read().map_err(Error::or_no_data)?;
         let mut faults = Faults::default();
+        let mut missing = DEFAULTS.to_vec();
         for line in file.lines() {
-            let key = line.split_ascii_whitespace().next().unwrap_or_default();
-            let mut version = |proto, names: &[&str]| {
-                faults.ok(procedures(&REQUESTS, &file, line, proto, names, out));
-            };
-            match key {
-                // The first procedure does nothing; the peer leaves it out.
-                "proc2" => version("2", &without_null(PROC2)),
-                "proc3" => version("3", &without_null(PROC3)),
-                "proc4ops" => version("4", OPS4),
-                // The histogram after the number of threads is of seconds, and always 0.
-                "th" => {
-                    let threads = line.split_ascii_whitespace().nth(1);
-                    let threads = file.parse::<u64>(threads, "expected a number of threads", line);
-                    if let Some(threads) = faults.ok(threads) {
-                        write(&THREADS, &[threads], out);
-                    }
-                }
-                "rc" | "fh" | "io" | "ra" | "net" | "rpc" | "wdeleg_getattr" => {
-                    let Some(numbers) = faults.ok(numbers(&file, line)) else { continue };
-                    match (key, numbers.as_slice()) {
-                        ("rc", numbers) => write(&REPLY_CACHE, numbers, out),
-                        ("fh", numbers) => write(&FILE_HANDLES, numbers, out),
-                        ("io", numbers) => write(&DISK, numbers, out),
-                        ("ra", [size, .., missed]) => write(&READ_AHEAD, &[*size, *missed], out),
-                        ("net", [_, udp, tcp, connections, ..]) => {
-                            out.family(&PACKETS, |s| {
-                                s.row(&["udp"], *udp);
-                                s.row(&["tcp"], *tcp);
-                            });
-                            write(&CONNECTIONS, &[*connections], out);
-                        }
-                        ("rpc", [calls, _, format, auth, client, ..]) => {
-                            write(&RPCS, &[*calls], out);
-                            out.family(&RPC_ERRORS, |s| {
-                                s.row(&["fmt"], *format);
-                                s.row(&["auth"], *auth);
-                                s.row(&["cInt"], *client);
-                            });
-                        }
-                        ("wdeleg_getattr", [number, ..]) => {
-                            out.family(&REQUESTS, |s| s.row(&["4", "WdelegGetattr"], *number));
-                        }
-                        _ => faults.note(file.bad("expected more numbers", line)),
-                    }
-                }
-                _ => {}
-            }
+            missing.retain(|default| key(default) != key(line));
+            faults.ok(expose(&file, line, out));
+        }
+        for line in missing {
+            faults.ok(expose(&file, line, out));
         }
         faults.finish()
     }
+}
+
+/// What a kernel without such a line stands for, as `node_exporter` has it: `ra` went with Linux
+/// 5.4, `proc2` goes with the option for NFS 2, `wdeleg_getattr` came with 6.6.
+const DEFAULTS: [&str; 11] = [
+    "rc 0 0 0",
+    "fh 0",
+    "io 0 0",
+    "th 0",
+    "ra 0 0",
+    "net 0 0 0 0",
+    "rpc 0 0 0 0 0",
+    "proc2 0",
+    "proc3 0",
+    "proc4ops 0",
+    "wdeleg_getattr 0",
+];
+
+fn expose(file: &Text<'_>, line: &str, out: &mut Writer) -> Result<()> {
+    match key(line) {
+        // The first procedure does nothing; the peer leaves it out.
+        "proc2" => return procedures(&REQUESTS, file, line, "2", &without_null(PROC2), out),
+        "proc3" => return procedures(&REQUESTS, file, line, "3", &without_null(PROC3), out),
+        "proc4ops" => return procedures(&REQUESTS, file, line, "4", OPS4, out),
+        // The histogram after the number of threads is of seconds, and always 0.
+        "th" => {
+            let threads = line.split_ascii_whitespace().nth(1);
+            write(&THREADS, &[file.parse(threads, "expected a number of threads", line)?], out);
+            return Ok(());
+        }
+        "rc" | "fh" | "io" | "ra" | "net" | "rpc" | "wdeleg_getattr" => {}
+        _ => return Ok(()),
+    }
+    match (key(line), numbers(file, line)?.as_slice()) {
+        ("rc", numbers) => write(&REPLY_CACHE, numbers, out),
+        ("fh", numbers) => write(&FILE_HANDLES, numbers, out),
+        ("io", numbers) => write(&DISK, numbers, out),
+        ("ra", [size, .., missed]) => write(&READ_AHEAD, &[*size, *missed], out),
+        ("net", [_, udp, tcp, connections, ..]) => {
+            out.family(&PACKETS, |s| {
+                s.row(&["udp"], *udp);
+                s.row(&["tcp"], *tcp);
+            });
+            write(&CONNECTIONS, &[*connections], out);
+        }
+        ("rpc", [calls, _, format, auth, client, ..]) => {
+            write(&RPCS, &[*calls], out);
+            out.family(&RPC_ERRORS, |s| {
+                s.row(&["fmt"], *format);
+                s.row(&["auth"], *auth);
+                s.row(&["cInt"], *client);
+            });
+        }
+        ("wdeleg_getattr", [number, ..]) => {
+            out.family(&REQUESTS, |s| s.row(&["4", "WdelegGetattr"], *number));
+        }
+        _ => return Err(file.bad("expected more numbers", line)),
+    }
+    Ok(())
 }
 
 fn without_null(names: &[&'static str]) -> Vec<&'static str> {
@@ -185,6 +203,10 @@ mod tests {
         text.lines().filter(|l| !l.starts_with('#')).map(|l| l.to_owned() + "\n").collect()
     }
 
+    fn nonzero(text: &str) -> String {
+        text.lines().filter(|l| !l.ends_with(" 0")).map(|l| l.to_owned() + "\n").collect()
+    }
+
     #[test]
     fn server() {
         let files = [(
@@ -193,8 +215,6 @@ mod tests {
              rpc 13 14 15 16 17\nproc2 2 18 19\nproc4 2 1 2\nproc4ops 5 0 0 0 20 21\nwdeleg_getattr 22\n",
         )];
         let text = samples(&expose(&super::SPEC, &files));
-        let few: String =
-            text.lines().filter(|l| !l.ends_with(" 0")).map(|l| l.to_owned() + "\n").collect();
         expect![[r#"
             node_nfsd_connections_total 12
             node_nfsd_disk_bytes_read_total 5
@@ -217,7 +237,7 @@ mod tests {
             node_nfsd_server_rpcs_total 13
             node_nfsd_server_threads 8
         "#]]
-        .assert_eq(&few);
+        .assert_eq(&nonzero(&text));
         assert!(!text.contains("Null"), "{text}");
     }
 
@@ -231,7 +251,7 @@ mod tests {
             node_nfsd_disk_bytes_read_total 5
             error: /proc/net/rpc/nfsd: expected a number of threads: "th" (and 7 more)
         "#]]
-        .assert_eq(&samples(&expose(&super::SPEC, &files)));
+        .assert_eq(&nonzero(&samples(&expose(&super::SPEC, &files))));
     }
 
     #[test]
