@@ -1,7 +1,9 @@
 //! One scrape's blocks as one body: families sorted by name, each whole and once.
 
 use crate::{
-    Block, Escaping, Format, Kind, Syntax, is_metric_name,
+    Block, Escaping, Format, Kind, Syntax,
+    format::is_label_name,
+    is_metric_name,
     line::{self, Line},
     protobuf,
     samples::quote,
@@ -95,15 +97,22 @@ fn part<'a>(span: &'a Span, lines: &'a [u8], escaping: Escaping) -> Part<'a> {
             let Ok(mut line) = Line::parse(text) else { continue };
             let suffix = line.name.strip_prefix(&*family.name).unwrap_or_default();
             line.name = Cow::Owned(format!("{name}{suffix}"));
-            for at in 0..line.labels.len() {
-                let Some((label, _)) = line.labels.get(at) else { continue };
-                let mut label = escaping.label(label);
-                while line.labels.iter().enumerate().any(|(i, (n, _))| i != at && *n == *label) {
-                    label.push('_');
+            // A label that needs no escaping keeps its name before one that comes to the same.
+            let plain = line.labels.iter().map(|(label, _)| label.to_string());
+            let mut taken: HashSet<String> = plain.filter(|l| is_label_name(l)).collect();
+            for (at, (label, _)) in line.labels.iter_mut().enumerate() {
+                if is_label_name(label) {
+                    continue;
                 }
-                if let Some(slot) = line.labels.get_mut(at) {
-                    slot.0 = Cow::Owned(label);
+                let mut name = escaping.label(label);
+                if taken.contains(&name) {
+                    name = format!("{name}_{at}");
                 }
+                taken.insert(name.clone());
+                *label = Cow::Owned(name);
+            }
+            if taken.len() < line.labels.len() {
+                continue;
             }
             line.write(&mut escaped);
         }
@@ -292,7 +301,7 @@ mod tests {
         expect![[r##"
             # HELP my_c_total Of a file.
             # TYPE my_c_total counter
-            my_c_total{a_b_="1",a_b="2"} 1
+            my_c_total{a_b_0="1",a_b="2"} 1
             # HELP my_h Of a file.
             # TYPE my_h histogram
             my_h_bucket{le="+Inf"} 1

@@ -21,6 +21,9 @@ pub(crate) struct Line<'a> {
     pub(crate) timestamp: Option<&'a str>,
 }
 
+/// Labels that a line may have; more are a mistake, and looking for doubles among them is not free.
+const MAX_LABELS: usize = 256;
+
 /// What a line should have held and did not.
 type Expected = &'static str;
 
@@ -142,6 +145,9 @@ fn braces<'a>(
                 if labels.iter().any(|(other, _)| *other == key) {
                     return Err("expected each label once");
                 }
+                if labels.len() >= MAX_LABELS {
+                    return Err("expected at most 256 labels");
+                }
                 let text = blank(after).strip_prefix('"');
                 let (value, after) = unquote(text.ok_or("expected a label value in quotes")?)?;
                 labels.push((key, value));
@@ -236,6 +242,13 @@ mod tests {
         ] {
             assert_eq!(canonical(line), becomes, "{line}");
         }
+    }
+
+    #[test]
+    fn labels_are_bounded() {
+        let labels = |n| (0..n).map(|i| format!("l{i}=\"\",")).collect::<Vec<_>>().concat();
+        assert!(Line::parse(&format!("a{{{}}} 1", labels(256))).is_ok());
+        assert!(Line::parse(&format!("a{{{}}} 1", labels(257))).is_err());
     }
 
     #[test]
