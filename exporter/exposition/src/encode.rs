@@ -271,7 +271,7 @@ mod tests {
             kind,
             labels: &[],
         };
-        block(|w| w.guest(&family, lines.as_bytes()))
+        block(|w| w.guest(&family, lines.as_bytes(), true))
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl<'a> Line<'a> {
         Ok(Self { name, labels, value, timestamp })
     }
 
+    /// Whether the canonical form has a name in quotes.
+    pub(crate) fn has_quoted_name(&self) -> bool {
+        !is_metric_name(&self.name) || self.labels.iter().any(|(name, _)| !is_label_name(name))
+    }
+
     /// Appends the line in canonical form.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         write(out, &self.name, &self.labels, self.value);

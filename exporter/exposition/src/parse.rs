@@ -32,6 +32,8 @@ pub struct Parsed {
 pub struct ParsedFamily {
     /// Name, type and help; without labels, for each line has its own.
     pub family: Family,
+    /// Whether a name in the lines stands in quotes.
+    pub quoted: bool,
     lines: Vec<u8>,
     /// The number of each line in the text, and where the line ends in `lines`.
     numbers: Vec<(u32, usize)>,
@@ -115,6 +117,7 @@ pub fn parse(text: &str) -> Parsed {
                 let help = helps.get(name).or_else(|| helps.get(base)).cloned();
                 ParsedFamily::new(name, kind, help.unwrap_or_default())
             });
+            family.quoted |= line.has_quoted_name();
             line.write(&mut family.lines);
             family.numbers.push((number, family.lines.len()));
             Ok(())
@@ -250,6 +253,7 @@ impl ParsedFamily {
         let (name, help) = (Str::Shared(name.into()), Str::Shared(help.into()));
         Self {
             family: Family { name, help, kind, labels: &[] },
+            quoted: false,
             lines: Vec::new(),
             numbers: Vec::new(),
         }
@@ -277,7 +281,7 @@ mod tests {
         let mut writer = Writer::default();
         for family in &parsed.families {
             let lines: Vec<u8> = family.lines().flat_map(|line| line.text.to_vec()).collect();
-            writer.guest(&family.family, &lines);
+            writer.guest(&family.family, &lines, family.quoted);
         }
         let format = Format::TEXT.escaping(Escaping::AllowUtf8);
         let mut out = String::from_utf8(encode(&[&writer.finish()], format).body).unwrap();

@@ -1,6 +1,6 @@
 //! Where a collector writes: sample lines in one buffer, and which family each stretch belongs to.
 
-use crate::{Family, Samples, is_metric_name};
+use crate::{Family, Samples};
 
 /// What one collector wrote in one scrape.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(crate) struct Span {
     pub(crate) end: usize,
     /// Whether a built-in family of the same name replaces this one (textfiles).
     pub(crate) guest: bool,
-    /// Whether a name in the lines may stand in quotes, so that the format's escaping applies.
+    /// Whether a name in the lines stands in quotes, so that the format's escaping applies.
     pub(crate) quoted: bool,
 }
 
@@ -54,12 +54,12 @@ impl Writer {
     }
 
     /// Copies canonical lines of a family that came from outside ([`parse`](crate::parse) renders
-    /// them): a built-in family of one of its names replaces it.
-    pub fn guest(&mut self, family: &Family, lines: &[u8]) {
+    /// them): a built-in family of one of its names replaces it. `quoted` says whether a name in the
+    /// lines stands in quotes, so that the format's escaping applies.
+    pub fn guest(&mut self, family: &Family, lines: &[u8], quoted: bool) {
         if !lines.is_empty() {
             self.block.lines.extend_from_slice(lines);
             let end = self.block.lines.len();
-            let quoted = !is_metric_name(&family.name) || has_quoted_name(lines);
             self.block.spans.push(Span { family: family.clone(), end, guest: true, quoted });
         }
     }
@@ -112,10 +112,4 @@ impl Block {
             (span, lines)
         })
     }
-}
-
-/// Whether a label's name may stand in quotes: `"` behind `{` or `,`, which a label's value holds
-/// seldom.
-fn has_quoted_name(lines: &[u8]) -> bool {
-    lines.windows(2).any(|pair| matches!(pair, b"{\"" | b",\""))
 }

@@ -136,7 +136,7 @@ fn guests(text: &str) -> Block {
     for family in &parse(text).families {
         let lines = family.lines().filter(|line| seen.insert(line.series.to_vec()));
         let lines: Vec<u8> = lines.flat_map(|line| line.text.to_vec()).collect();
-        out.guest(&family.family, &lines);
+        out.guest(&family.family, &lines, family.quoted);
     }
     out.finish()
 }
@@ -218,7 +218,7 @@ proptest! {
         for parsed in &parsed.families {
             prop_assert_eq!(&parsed.family.name, &family.name);
             for line in parsed.lines() {
-                out.guest(&parsed.family, line.text);
+                out.guest(&parsed.family, line.text, parsed.quoted);
             }
         }
         let block = out.finish();
@@ -235,7 +235,7 @@ proptest! {
         let mut out = Writer::default();
         for family in &parsed.families {
             for line in family.lines() {
-                out.guest(&family.family, line.text);
+                out.guest(&family.family, line.text, family.quoted);
             }
         }
         let block = out.finish();

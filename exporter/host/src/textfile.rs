@@ -114,6 +114,7 @@ struct Dropped {
 struct Guest {
     family: Family,
     lines: Vec<u8>,
+    quoted: bool,
 }
 
 // === impl Textfile ===
@@ -260,11 +261,13 @@ impl Read {
     /// Whether the family's lines fit to what files before it made of the family.
     fn take_family(&mut self, path: &str, parsed: &ParsedFamily) -> bool {
         let family = &parsed.family;
-        let Some(had) = self.families.get(&*family.name).map(|guest| guest.family.kind) else {
-            let guest = Guest { family: family.clone(), lines: Vec::new() };
+        let Some(guest) = self.families.get_mut(&*family.name) else {
+            let guest = Guest { family: family.clone(), lines: Vec::new(), quoted: parsed.quoted };
             self.families.insert(family.name.to_string(), guest);
             return true;
         };
+        guest.quoted |= parsed.quoted;
+        let had = guest.family.kind;
         let simple = |kind| !matches!(kind, Kind::Histogram | Kind::Summary);
         let fits = had == family.kind || simple(had) && simple(family.kind);
         // A file that leaves the TYPE line out contradicts nobody.
@@ -317,7 +320,7 @@ impl Read {
             s.row(&["limit"], self.dropped.limit_files);
         });
         for guest in self.families.values() {
-            out.guest(&guest.family, &guest.lines);
+            out.guest(&guest.family, &guest.lines, guest.quoted);
         }
     }
 

@@ -23,7 +23,7 @@ fn guests(text: &str) -> Block {
     for family in &parse(text).families {
         let lines = family.lines().filter(|line| seen.insert(line.series.to_vec()));
         let lines: Vec<u8> = lines.flat_map(|line| line.text.to_vec()).collect();
-        out.guest(&family.family, &lines);
+        out.guest(&family.family, &lines, family.quoted);
     }
     out.finish()
 }
