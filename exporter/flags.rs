@@ -41,7 +41,7 @@ pub(crate) const MAX_REQUESTS: Opt = Opt::text(
 );
 pub(crate) const MAX_CONNECTIONS: Opt = Opt::text(
     "web.max-connections",
-    "512",
+    "256",
     "Connections at the same time; more wait to be accepted. 0 is no limit.",
 );
 pub(crate) const DISABLE_EXPORTER_METRICS: Opt = Opt::switch(

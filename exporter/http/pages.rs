@@ -112,7 +112,9 @@ fn write_page(out: &mut String, page: &Page<'_>) -> fmt::Result {
          <th class=\"n\">Series</th><th>Remarks</th></tr></thead>\n<tbody>\n",
     );
     for (state, word, class) in STATES {
-        for collector in page.collectors.iter().filter(|c| c.state == state) {
+        let mut rows: Vec<&Status> = page.collectors.iter().filter(|c| c.state == state).collect();
+        rows.sort_by_key(|collector| collector.name);
+        for collector in rows {
             row(out, collector, word, class)?;
         }
     }
@@ -136,7 +138,7 @@ fn write_page(out: &mut String, page: &Page<'_>) -> fmt::Result {
 fn row(out: &mut String, collector: &Status, word: &str, class: &str) -> fmt::Result {
     write!(
         out,
-        "<tr><th scope=\"row\">{}<small>{}</small></th><td><span class=\"{class}\">{word}</span></td>",
+        "<tr class=\"{class}\"><th scope=\"row\">{}<small>{}</small></th><td><span class=\"{class}\">{word}</span></td>",
         Escaped(collector.name),
         Escaped(collector.doc),
     )?;
