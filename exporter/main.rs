@@ -44,7 +44,7 @@ fn run() -> anyhow::Result<()> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     match args::parse(std::env::args_os(), &environment)? {
-        Task::Serve(config) => serve(*config),
+        Task::Serve(config) => serve(&config),
         Task::Metrics { config, collect, format } => metrics(&config, collect, format),
         Task::Check(config) => {
             engine(&config, None)?;
@@ -86,9 +86,9 @@ fn metrics(
     print(&scrape?.encode(format).body)
 }
 
-fn serve(config: Config) -> anyhow::Result<()> {
+fn serve(config: &Config) -> anyhow::Result<()> {
     let own = Arc::new(SelfMetrics::new());
-    let engine = engine(&config, config.exporter_metrics.then(|| Arc::clone(&own)))?;
+    let engine = engine(config, config.exporter_metrics.then(|| Arc::clone(&own)))?;
     logging::start(config.log_level, config.log_format, config.context.clock);
     let version = env!("CARGO_PKG_VERSION");
     let names: Vec<&str> = config.enabled.iter().map(|spec| spec.name).collect();

@@ -1,4 +1,5 @@
 //! The built program as a server: start-up, log, answers over a socket, and its end.
+#![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 use crate::cli::program;
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,18 +10,18 @@ use std::{
 };
 
 /// The program, listening on a port of its own; it is killed with the test.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     log: BufReader<ChildStderr>,
     /// Where it listens.
-    pub address: String,
+    pub(crate) address: String,
     /// What it has logged so far.
-    pub logged: String,
+    pub(crate) logged: String,
 }
 
 impl Server {
     /// Starts it and waits until it listens.
-    pub fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         let args = [&["--web.listen-address=127.0.0.1:0"], args].concat();
         let mut child = program(&args, &[]).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
@@ -32,7 +33,7 @@ impl Server {
     }
 
     /// Waits for a line of the log that has `text` in it.
-    pub fn wait_for(&mut self, text: &str) -> String {
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
         loop {
             let mut line = String::new();
             assert!(self.log.read_line(&mut line).unwrap() > 0, "it ended: {}", self.logged);
@@ -44,7 +45,7 @@ impl Server {
     }
 
     /// Sends one request; the whole answer, its head first.
-    pub fn get(&self, target: &str, headers: &str) -> String {
+    pub(crate) fn get(&self, target: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n")
             .unwrap();
@@ -54,12 +55,12 @@ impl Server {
     }
 
     /// Sends a signal.
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end: the exit code, and the log.
-    pub fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let mut rest = String::new();
         self.log.read_to_string(&mut rest).unwrap();
         let code = self.child.wait().unwrap().code();
