@@ -1,6 +1,7 @@
 //! The program: configuration, log, collectors, listeners, and an orderly end.
 //!
 //! Exit codes: 0 after an orderly end, 1 where it cannot start, 64 where the configuration is wrong.
+#![forbid(unsafe_code)]
 
 use anyhow::Context as _;
 use hybrid_exporter::{

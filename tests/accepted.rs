@@ -40,7 +40,11 @@ fn promtool() {
         Ok(peer) => lints(peer.as_ref()),
         Err(reason) => return skip(name, &reason),
     };
-    let new: Vec<_> = ours.difference(&theirs).collect();
+    // Rows of /proc/meminfo that are newer than node_exporter's list are named as it names the others.
+    let as_theirs = |remark: &&String| {
+        remark.starts_with("node_memory_") && remark.contains("'snake_case' not 'camelCase'")
+    };
+    let new: Vec<_> = ours.difference(&theirs).filter(|remark| !as_theirs(remark)).collect();
     assert!(new.is_empty(), "promtool remarks on ours and not on node_exporter's: {new:#?}");
 }
 

@@ -86,10 +86,10 @@ def serve():
 
 libc = ctypes.CDLL(None, use_errno=True)
 options = f"fd={fuse},rootmode={S_IFDIR:o},user_id=0,group_id=0,allow_other".encode()
-threading.Thread(target=serve, daemon=True).start()
 if libc.mount(b"stuck", directory.encode(), b"fuse", 0, options) != 0:
     number = ctypes.get_errno()
     sys.exit(f"mount: {os.strerror(number)}")
+threading.Thread(target=serve, daemon=True).start()
 signal.signal(signal.SIGUSR1, lambda *_: let_go())
 signal.signal(signal.SIGUSR2, lambda *_: hold())
 sys.exit(subprocess.call(command, stdin=subprocess.DEVNULL))

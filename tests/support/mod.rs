@@ -110,8 +110,26 @@ pub(crate) fn read(rel: &str) -> String {
 }
 
 /// Compares a committed file with what it should hold; `UPDATE_EXPECT=1` rewrites it.
+///
+/// Not by expect-test, whose diff of two long texts takes minutes.
 pub(crate) fn assert_file(rel: &str, want: &str) {
-    expect_test::expect_file![root().join(rel)].assert_eq(want);
+    let path = root().join(rel);
+    let had = fs::read_to_string(&path).unwrap_or_default();
+    if had == want {
+        return;
+    }
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, want).unwrap_or_else(|error| panic!("write {rel}: {error}"));
+        return;
+    }
+    let (had, want): (Vec<_>, Vec<_>) = (had.lines().collect(), want.lines().collect());
+    let lacks = want.iter().filter(|line| !had.contains(line)).take(10);
+    let stale = had.iter().filter(|line| !want.contains(line)).take(10);
+    panic!(
+        "{rel} is stale; `just bless` writes it anew\nnew: {:#?}\ngone: {:#?}",
+        lacks.collect::<Vec<_>>(),
+        stale.collect::<Vec<_>>()
+    );
 }
 
 /// Every file below `dir`.

@@ -1,3 +1,5 @@
+//! CPU times, information and throttling, from files written here.
+
 use super::SPEC;
 use collect::testing::{context, expose, expose_with, tree};
 use expect_test::expect;

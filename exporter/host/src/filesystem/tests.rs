@@ -1,3 +1,5 @@
+//! Mounts and their sizes, over mount tables and statfs answers written here.
+
 use super::*;
 use collect::testing::{context, expose, expose_with, tree};
 use expect_test::expect;
