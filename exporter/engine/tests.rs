@@ -87,14 +87,14 @@ async fn a_stuck_collector_costs_its_own_families_only_and_recovers() {
     assert!(first.contains("node_scrape_collector_success{collector=\"stuck\"} 0\n"));
     // The second scrape does not wait for it again, nor start it again.
     let begun = Instant::now();
-    let second = text(&engine, &Select::All, Duration::from_secs(60)).await;
+    let second = text(&engine, &Select::All, Duration::from_mins(1)).await;
     assert!(begun.elapsed() < Duration::from_secs(30));
     assert!(second.contains("hybrid_scrape_collector_timed_out{collector=\"stuck\"} 1\n"));
     assert_eq!(STARTS.load(Ordering::Relaxed), 1);
     LATCH.open();
     // It comes back on another thread; each scrape is bounded, so is their number.
     for _ in 0..10_000 {
-        if text(&engine, &Select::All, Duration::from_secs(60)).await.contains("{from=\"stuck\"} 1")
+        if text(&engine, &Select::All, Duration::from_mins(1)).await.contains("{from=\"stuck\"} 1")
         {
             return;
         }
@@ -108,7 +108,7 @@ async fn a_panic_is_a_failure_and_no_data_is_none() {
     static EMPTY: Spec = spec!("empty", |_| Err(Error::no_data("no such device")));
     let engine = engine(&[&PANICS, &EMPTY, &GOOD]);
     for _ in 0..2 {
-        let body = text(&engine, &Select::All, Duration::from_secs(60)).await;
+        let body = text(&engine, &Select::All, Duration::from_mins(1)).await;
         assert!(body.contains("test_value{from=\"good\"} 1\n"), "{body}");
         assert!(body.contains("node_scrape_collector_success{collector=\"panics\"} 0\n"));
         assert!(body.contains("hybrid_scrape_collector_no_data{collector=\"panics\"} 0\n"));
@@ -130,7 +130,7 @@ async fn forty_clients_share_scrapes() {
     let engine = engine(&[&COUNTED]);
     let clients = (0..40).map(|_| {
         let engine = Arc::clone(&engine);
-        tokio::spawn(async move { text(&engine, &Select::All, Duration::from_secs(60)).await })
+        tokio::spawn(async move { text(&engine, &Select::All, Duration::from_mins(1)).await })
     });
     for client in clients.collect::<Vec<_>>() {
         assert!(client.await.unwrap().contains("test_value{from=\"counted\"}"));
@@ -143,13 +143,13 @@ async fn selections() {
     let engine = engine(&[&GOOD]);
     let only = |name: &str| Select::Only(vec![name.to_owned()]);
     let refusal = async |select| {
-        let deadline = time::Instant::now() + Duration::from_secs(60);
+        let deadline = time::Instant::now() + Duration::from_mins(1);
         engine.scrape(&select, deadline).await.map(drop)
     };
     assert_eq!(refusal(only("nope")).await, Err(Refusal::Missing("nope".into())));
     assert_eq!(refusal(only("loadavg")).await, Err(Refusal::Disabled("loadavg".into())));
     assert_eq!(refusal(only("good")).await, Ok(()));
     let rest = Select::Except(vec!["good".into(), "nope".into()]);
-    let body = text(&engine, &rest, Duration::from_secs(60)).await;
+    let body = text(&engine, &rest, Duration::from_mins(1)).await;
     assert!(!body.contains("test_value"), "{body}");
 }
