@@ -78,7 +78,10 @@ pub fn parse(text: &str) -> Parsed {
     let mut helps: HashMap<Cow<'_, str>, String> = HashMap::new();
     let lines = || {
         let numbered = (1..).zip(text.lines());
-        numbered.map(|(number, line)| (number, line.trim_start_matches([' ', '\t'])))
+        // A help that ended in a carriage return would lose it when it is read back.
+        numbered.map(|(number, line)| {
+            (number, line.trim_start_matches([' ', '\t']).trim_end_matches('\r'))
+        })
     };
     for (number, line) in lines() {
         let Some(comment) = line.strip_prefix('#') else { continue };
@@ -317,6 +320,18 @@ mod tests {
                 s{quantile="0.5"} 1
                 s_sum 3
                 s_count 2
+            "##]],
+        );
+    }
+
+    #[test]
+    fn carriage_returns_end_with_the_line() {
+        check(
+            "# HELP a help\r\r\n# TYPE a gauge\r\r\na 1\r\r\n",
+            &expect![[r##"
+                # HELP a help
+                # TYPE a gauge
+                a 1
             "##]],
         );
     }
