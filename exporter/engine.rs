@@ -15,7 +15,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -53,7 +53,6 @@ pub struct Engine {
     slots: Vec<Arc<Slot>>,
     /// Scrapes of everything, and of one part: those that peers ask for at the same time share.
     gates: [Gate; 2],
-    runs: AtomicU64,
     own: Option<Arc<SelfMetrics>>,
 }
 
@@ -148,19 +147,19 @@ struct Slot {
 enum Seat {
     /// It waits for a scrape.
     Idle(Box<dyn Collector>),
-    /// The scrape of this number runs it.
-    Running(u64),
-    /// It runs past the deadline of the scrape that started it.
-    Late,
+    /// A scrape with this deadline runs it, and may have been given up; past the deadline it is late.
+    Running(Instant),
 }
 
 /// One scrape in progress, shared by its workers.
 struct Run {
-    number: u64,
     slots: Vec<Arc<Slot>>,
     begun: Instant,
     deadline: Instant,
+    /// The collector that is to begin next.
     next: AtomicUsize,
+    /// Workers that wait for a thread.
+    queued: AtomicUsize,
     results: Mutex<Results>,
     finished: Notify,
 }
@@ -210,7 +209,7 @@ impl Engine {
             .iter()
             .map(|spec| Ok(Arc::new(Slot::new(spec, context)?)))
             .collect::<Result<_, Error>>()?;
-        Ok(Self { slots, gates: <[Gate; 2]>::default(), runs: AtomicU64::new(0), own })
+        Ok(Self { slots, gates: <[Gate; 2]>::default(), own })
     }
 
     /// Runs the selected collectors and gives what was ready at `deadline`.
@@ -277,10 +276,10 @@ impl Engine {
 
     async fn run(&self, slots: Vec<Arc<Slot>>, deadline: time::Instant) -> Arc<Scrape> {
         let run = Arc::new(Run {
-            number: self.runs.fetch_add(1, Ordering::Relaxed),
             begun: Instant::now(),
             deadline: deadline.into_std(),
             next: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
             results: Mutex::new(Results {
                 outcomes: slots.iter().map(|_| None).collect(),
                 ..Results::default()
@@ -295,9 +294,11 @@ impl Engine {
             tokio::select! {
                 () = run.finished.notified() => break,
                 () = time::sleep_until(deadline) => break,
-                () = time::sleep(STALL) => if now == begun && now < run.slots.len() {
-                    run.start_worker();
-                },
+                () = time::sleep(STALL), if now < run.slots.len() => {
+                    if now == begun && run.queued.load(Ordering::Relaxed) == 0 {
+                        run.start_worker();
+                    }
+                }
             }
             begun = now;
         }
@@ -310,11 +311,9 @@ impl Engine {
         results.closed = true;
         let outcomes = mem::take(&mut results.outcomes);
         drop(results);
-        let outcomes: Vec<Outcome> = outcomes
-            .into_iter()
-            .zip(&run.slots)
-            .map(|(outcome, slot)| outcome.unwrap_or_else(|| slot.give_up(run)))
-            .collect();
+        let late = || Outcome::timed_out(run.begun.elapsed());
+        let outcomes: Vec<Outcome> =
+            outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(late)).collect();
         let mut out = Writer::default();
         let rows = || run.slots.iter().zip(&outcomes).map(|(slot, o)| (slot.spec.name, o));
         out.family(&DURATION, |s| {
@@ -405,7 +404,7 @@ impl Slot {
         })
     }
 
-    /// Runs the collector, after the scrape that has it now; `None` where that takes past the
+    /// Runs the collector, after the scrape that has it now; `None` where that takes past either's
     /// deadline.
     fn collect(&self, run: &Run) -> Option<Outcome> {
         let mut collector = self.take(run)?;
@@ -426,7 +425,7 @@ impl Slot {
             }
         };
         *lock(&self.seat) = Seat::Idle(collector);
-        self.returned.notify_one();
+        self.returned.notify_all();
         let block = out.finish();
         self.room.store(block.len() + block.len() / 8, Ordering::Relaxed);
         Some(Outcome { state, duration, block, error })
@@ -435,33 +434,22 @@ impl Slot {
     fn take(&self, run: &Run) -> Option<Box<dyn Collector>> {
         let mut seat = lock(&self.seat);
         loop {
-            match mem::replace(&mut *seat, Seat::Running(run.number)) {
-                Seat::Idle(collector) => return Some(collector),
-                Seat::Late => {
-                    *seat = Seat::Late;
-                    return None;
-                }
-                running @ Seat::Running(_) => {
-                    *seat = running;
-                    let left = run.deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    let waited = self.returned.wait_timeout(seat, left);
-                    seat = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
+            let now = Instant::now();
+            let until = match *seat {
+                _ if now >= run.deadline => return None,
+                Seat::Idle(_) => run.deadline,
+                Seat::Running(until) => until.min(run.deadline),
+            };
+            if now >= until {
+                return None;
             }
+            match mem::replace(&mut *seat, Seat::Running(run.deadline)) {
+                Seat::Idle(collector) => return Some(collector),
+                running @ Seat::Running(_) => *seat = running,
+            }
+            let waited = self.returned.wait_timeout(seat, until - now);
+            seat = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-
-    /// The outcome of a collector that is not done at the deadline.
-    fn give_up(&self, run: &Run) -> Outcome {
-        let mut seat = lock(&self.seat);
-        if matches!(*seat, Seat::Running(number) if number == run.number) {
-            *seat = Seat::Late;
-        }
-        drop(seat);
-        Outcome::timed_out(run.begun.elapsed())
     }
 
     /// Keeps the outcome for people to see, and logs what changed.
@@ -500,7 +488,6 @@ impl std::fmt::Debug for Seat {
         f.write_str(match self {
             Self::Idle(_) => "Idle",
             Self::Running(_) => "Running",
-            Self::Late => "Late",
         })
     }
 }
@@ -510,11 +497,13 @@ impl std::fmt::Debug for Seat {
 impl Run {
     fn start_worker(self: &Arc<Self>) {
         let run = Arc::clone(self);
+        run.queued.fetch_add(1, Ordering::Relaxed);
         drop(tokio::task::spawn_blocking(move || run.work()));
     }
 
     /// Runs collectors until none is left to begin.
     fn work(&self) {
+        self.queued.fetch_sub(1, Ordering::Relaxed);
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(slot) = self.slots.get(index) else { return };

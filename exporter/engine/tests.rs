@@ -103,6 +103,44 @@ async fn a_stuck_collector_costs_its_own_families_only_and_recovers() {
 }
 
 #[tokio::test]
+async fn a_collector_that_outlives_a_scrape_given_up_is_late() {
+    static LATCH: Latch = Latch::new();
+    static STARTED: Notify = Notify::const_new();
+    static STUCK: Spec = spec!("stuck", |_| {
+        STARTED.notify_one();
+        LATCH.wait();
+        Ok(())
+    });
+    let engine = engine(&[&STUCK, &GOOD]);
+    // The client goes away in the middle of its scrape.
+    tokio::select! {
+        _ = text(&engine, &Select::All, Duration::from_millis(300)) => panic!("not stuck"),
+        () = STARTED.notified() => {}
+    }
+    let begun = Instant::now();
+    let body = text(&engine, &Select::All, Duration::from_mins(1)).await;
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    assert!(body.contains("test_value{from=\"good\"} 1\n"), "{body}");
+    assert!(body.contains("hybrid_scrape_collector_timed_out{collector=\"stuck\"} 1\n"), "{body}");
+    LATCH.open();
+}
+
+#[tokio::test]
+async fn nothing_begins_after_the_deadline() {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    static COUNTED: Spec = spec!("counted", |_| {
+        RUNS.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    });
+    let engine = engine(&[&COUNTED]);
+    let body = text(&engine, &Select::All, Duration::ZERO).await;
+    assert!(body.contains("hybrid_scrape_collector_timed_out{collector=\"counted\"} 1\n"));
+    let body = text(&engine, &Select::All, Duration::from_mins(1)).await;
+    assert!(body.contains("node_scrape_collector_success{collector=\"counted\"} 1\n"), "{body}");
+    assert_eq!(RUNS.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
 async fn a_panic_is_a_failure_and_no_data_is_none() {
     static PANICS: Spec = spec!("panics", |_| panic!("on purpose"));
     static EMPTY: Spec = spec!("empty", |_| Err(Error::no_data("no such device")));
