@@ -20,8 +20,9 @@ use tokio::{
 const HEAD: Duration = Duration::from_secs(10);
 /// How long a connection may be without a request: longer than any usual scrape interval.
 const IDLE: Duration = Duration::from_mins(3);
-/// How long a client may read nothing of its answer.
-const WRITE: Duration = Duration::from_secs(30);
+/// How long a client may take to read its answer once it has fallen behind: it holds one of
+/// `--web.max-requests` until then, however it trickles.
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// A stream that fails with `TimedOut` where the client takes too long.
 pub(super) struct Patient<S> {
@@ -53,17 +54,17 @@ impl<S> Patient<S> {
         Self { stream, heard, in_head: true, reading, writing: None }
     }
 
-    /// Lets a write that is pending fail once the client has read nothing for too long.
+    /// Lets a write that is pending fail once the client has been behind for too long. Progress does
+    /// not restart the time; that the answer is with the kernel as a whole ends it.
     fn bound<T>(
         &mut self,
         cx: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.writing = None;
             return written;
         }
-        let timer = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE)));
+        let timer = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(ANSWER)));
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -125,6 +126,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        if flushed.is_ready() {
+            // hyper flushes once its own buffers are empty.
+            this.writing = None;
+        }
         this.bound(cx, flushed)
     }
 
@@ -176,6 +181,35 @@ mod tests {
     async fn a_client_that_does_not_read() {
         let (_client, stream) = duplex(64);
         let mut patient = Patient::new(stream, Heard::default());
-        assert_eq!(outcome(patient.write_all(&[0; 65])).await, (io::ErrorKind::TimedOut, WRITE));
+        assert_eq!(outcome(patient.write_all(&[0; 65])).await, (io::ErrorKind::TimedOut, ANSWER));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_trickles_and_one_that_keeps_up() {
+        let (mut client, stream) = duplex(64);
+        let mut patient = Patient::new(stream, Heard::default());
+        let reader = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(7)).await;
+                client.read_u8().await.unwrap();
+            }
+        });
+        assert_eq!(outcome(patient.write_all(&[0; 128])).await, (io::ErrorKind::TimedOut, ANSWER));
+        reader.abort();
+
+        // Each answer has the whole time.
+        let (mut client, stream) = duplex(64);
+        let mut patient = Patient::new(stream, Heard::default());
+        let reader = tokio::spawn(async move {
+            for _ in 0..4 {
+                tokio::time::sleep(ANSWER / 2).await;
+                client.read_exact(&mut [0; 65]).await.unwrap();
+            }
+        });
+        for _ in 0..4 {
+            patient.write_all(&[0; 65]).await.unwrap();
+            patient.flush().await.unwrap();
+        }
+        reader.await.unwrap();
     }
 }
