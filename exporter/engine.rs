@@ -85,6 +85,7 @@ pub enum Refusal {
 pub struct Scrape {
     begun: Instant,
     blocks: Vec<Block>,
+    /// Where shadowed families are noted.
     own: Option<Arc<SelfMetrics>>,
 }
 
@@ -338,7 +339,9 @@ impl Engine {
         }
         let mut blocks: Vec<Block> = outcomes.into_iter().map(|o| o.block).collect();
         blocks.push(out.finish());
-        Scrape { begun: run.begun, blocks, own: self.own.clone() }
+        // A scrape of some collectors does not tell which families are shadowed in a whole one.
+        let own = self.own.clone().filter(|_| run.slots.len() == self.slots.len());
+        Scrape { begun: run.begun, blocks, own }
     }
 }
 

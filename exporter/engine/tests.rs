@@ -47,6 +47,10 @@ impl Latch {
 }
 
 fn engine(specs: &[&'static Spec]) -> Arc<Engine> {
+    engine_with(specs, None)
+}
+
+fn engine_with(specs: &[&'static Spec], own: Option<Arc<SelfMetrics>>) -> Arc<Engine> {
     let root = Root::new("/nonexistent");
     let context = Context {
         proc: root.clone(),
@@ -56,7 +60,7 @@ fn engine(specs: &[&'static Spec]) -> Arc<Engine> {
         options: Options::default(),
         clock: Clock::new(|| std::time::SystemTime::UNIX_EPOCH),
     };
-    Arc::new(Engine::new(&context, specs, None).unwrap())
+    Arc::new(Engine::new(&context, specs, own).unwrap())
 }
 
 async fn text(engine: &Arc<Engine>, select: &Select, timeout: Duration) -> String {
@@ -174,6 +178,24 @@ async fn forty_clients_share_scrapes() {
         assert!(client.await.unwrap().contains("test_value{from=\"counted\"}"));
     }
     assert!(RUNS.load(Ordering::Relaxed) <= 2, "{} runs", RUNS.load(Ordering::Relaxed));
+}
+
+#[tokio::test]
+async fn shadowed_families_stay_known_beside_scrapes_of_some_collectors() {
+    static GUEST: Spec = spec!("guest", |out| {
+        out.guest(&VALUE, b"test_value 2\n", false);
+        Ok(())
+    });
+    let engine = engine_with(&[&GOOD, &GUEST], Some(Arc::new(SelfMetrics::new())));
+    let shadowed = async |select: &Select| {
+        let body = text(&engine, select, Duration::from_mins(1)).await;
+        let number = body.split("\nhybrid_scrape_shadowed_families ").nth(1);
+        number.and_then(|rest| rest.lines().next()).unwrap().to_owned()
+    };
+    // Each tells what the one before it found.
+    assert_eq!(shadowed(&Select::All).await, "0");
+    assert_eq!(shadowed(&Select::Only(vec!["good".into()])).await, "1");
+    assert_eq!(shadowed(&Select::All).await, "1");
 }
 
 #[tokio::test]
