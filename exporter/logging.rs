@@ -5,7 +5,10 @@
 use crate::config::LogFormat;
 use collect::Clock;
 use std::{
+    collections::BTreeSet,
     fmt::{self, Debug, Write},
+    panic,
+    sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 use tracing::{
@@ -22,10 +25,28 @@ pub fn start(level: Level, format: LogFormat, clock: Clock) {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
+        // It would print to standard error that standard error takes nothing, and panic.
+        .log_internal_errors(false)
         .event_format(Lines { format, clock })
         .finish();
     // It fails where there is a subscriber already, as in tests: that one stays.
     drop(tracing::subscriber::set_global_default(subscriber));
+    panic::set_hook(Box::new(log_panic));
+}
+
+/// Logs a panic as a line like any other; one that comes with each scrape is an error only once.
+fn log_panic(info: &panic::PanicHookInfo<'_>) {
+    static KNOWN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let what = info.payload_as_str().unwrap_or_default();
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let new = known.insert(place.clone());
+    drop(known);
+    if new {
+        tracing::error!(place, what, "panicked; please report it");
+    } else {
+        tracing::debug!(place, what, "panicked again");
+    }
 }
 
 struct Lines {
