@@ -103,7 +103,12 @@ fn write_page(out: &mut String, page: &Page<'_>) -> fmt::Result {
     }
     let series: usize =
         page.collectors.iter().filter_map(|c| c.last.as_ref()).map(|last| last.samples).sum();
-    writeln!(out, "<li><b>{series}</b> series</li></ul>")?;
+    write!(out, "<li><b>{series}</b> series</li>")?;
+    let left_out: usize = page.collectors.iter().map(|collector| remarks(collector).len()).sum();
+    if left_out > 0 {
+        write!(out, "<li class=\"late\"><b>{left_out}</b> left out</li>")?;
+    }
+    out.push_str("</ul>\n");
     if page.collectors.iter().all(|c| c.state == State::NotRun) {
         out.push_str("<p class=\"hint\">Nothing has been scraped yet.</p>\n");
     }
@@ -113,7 +118,7 @@ fn write_page(out: &mut String, page: &Page<'_>) -> fmt::Result {
     );
     for (state, word, class) in STATES {
         let mut rows: Vec<&Status> = page.collectors.iter().filter(|c| c.state == state).collect();
-        rows.sort_by_key(|collector| collector.name);
+        rows.sort_by_key(|collector| (remarks(collector).is_empty(), collector.name));
         for collector in rows {
             row(out, collector, word, class)?;
         }
@@ -133,6 +138,11 @@ fn write_page(out: &mut String, page: &Page<'_>) -> fmt::Result {
     }
     out.push_str("</main></body></html>\n");
     Ok(())
+}
+
+/// What a collector left out.
+fn remarks(collector: &Status) -> &[String] {
+    collector.last.as_ref().map_or(&[], |last| &last.remarks)
 }
 
 fn row(out: &mut String, collector: &Status, word: &str, class: &str) -> fmt::Result {
@@ -240,16 +250,19 @@ mod tests {
     #[test]
     fn failures_come_first_and_everything_is_escaped() {
         let html = shown(vec![
+            status("aaa", State::Ok, None, &[]),
             status("arp", State::Ok, None, &["skipped <script>alert('1')</script>"]),
             status("cpu", State::Failed, Some("a & \"b\"\u{1b}"), &[]),
             status("dmi", State::NoData, Some("no data: /sys/class/dmi does not exist"), &[]),
         ]);
         assert!(html.find(">cpu<") < html.find(">arp<"), "{html}");
+        assert!(html.find(">arp<") < html.find(">aaa<"), "{html}");
+        assert!(html.contains("<b>1</b> left out"), "{html}");
         assert!(html.contains("skipped &lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"), "{html}");
         assert!(html.contains("<p>a &amp; &quot;b&quot;\u{fffd}</p>"), "{html}");
         assert!(html.contains("<p>/sys/class/dmi does not exist</p>"), "{html}");
         assert!(html.contains("<small>What it &lt;gives&gt;.</small>"), "{html}");
-        assert!(html.contains("up for 1 d 1 h") && html.contains("<b>21</b> series"), "{html}");
+        assert!(html.contains("up for 1 d 1 h") && html.contains("<b>28</b> series"), "{html}");
         assert!(html.contains("href=\"metrics/node\"") && html.contains("<li>wifi</li>"), "{html}");
         assert!(!html.contains("<script") && !html.contains("Nothing has been scraped"), "{html}");
     }
