@@ -10,7 +10,7 @@ use crate::{
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
 use collect::OptKind;
 use exposition::Format;
-use std::ffi::OsString;
+use std::{ffi::OsString, io::Write};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -172,7 +172,7 @@ fn with_flags(command: Command, hidden: bool) -> Command {
         Arg::new(CONFIG_FILE.name)
             .long(CONFIG_FILE.name)
             .value_name("PATH")
-            .help(CONFIG_FILE.doc)
+            .help(CONFIG_FILE.doc.trim_end_matches('.'))
             .hide(hidden),
     ];
     for flag in flags::all() {
@@ -225,9 +225,20 @@ fn completions(matches: &ArgMatches) -> String {
 }
 
 fn man() -> String {
-    let mut page = Vec::new();
+    // clap's own synopsis names every flag.
+    let synopsis = "[FLAG…] [COMMAND]";
     let man = clap_mangen::Man::new(command()).section("8");
-    match man.render(&mut page) {
+    let mut page = Vec::new();
+    let rendered = man.render_title(&mut page).and_then(|()| {
+        man.render_name_section(&mut page)?;
+        writeln!(page, ".SH SYNOPSIS\n\\fB{}\\fR {synopsis}", NAME.replace('-', "\\-"))?;
+        man.render_description_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+        man.render_subcommands_section(&mut page)?;
+        man.render_extra_section(&mut page)?;
+        man.render_version_section(&mut page)
+    });
+    match rendered {
         Ok(()) => String::from_utf8_lossy(&page).into_owned(),
         Err(error) => error.to_string(),
     }
@@ -300,6 +311,10 @@ mod tests {
         let man = print(&["x", "man"]);
         let title = man.lines().find(|line| line.starts_with(".TH")).unwrap();
         assert!(title.starts_with(".TH hybrid-exporter 8"), "{title}");
+        assert!(
+            man.contains(".SH SYNOPSIS\n\\fBhybrid\\-exporter\\fR [FLAG…] [COMMAND]\n"),
+            "{man}"
+        );
         assert!(print(&["x", "config"]).contains("#collector.loadavg: true"));
     }
 }
