@@ -78,7 +78,7 @@ pub enum Error {
         what: String,
     },
     /// The configuration file cannot be read.
-    #[error("read {}: {source}", path.display())]
+    #[error("read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -373,7 +373,7 @@ mod tests {
         for path in ["", "metrics", "/{x}", "/a//b", "/a?b", "/-", "/livez", "/-/ready/"] {
             assert!(config(&[("web.telemetry-path", path)], &[]).is_err(), "{path}");
         }
-        assert!(message(&[("config.file", "/nonexistent")], &[]).contains("read /nonexistent: "));
+        assert!(message(&[("config.file", "/nonexistent")], &[]).contains("read /nonexistent"));
     }
 
     #[test]

@@ -49,6 +49,9 @@ fn run() -> anyhow::Result<()> {
         Task::Metrics { config, collect, format } => metrics(&config, collect, format),
         Task::Check(config) => {
             engine(&config, None)?;
+            for warning in &config.warnings {
+                drop(writeln!(io::stderr(), "warning: {warning}"));
+            }
             print(b"the configuration is right\n")
         }
         Task::Print(text) => print(text.as_bytes()),
