@@ -35,7 +35,10 @@ fn wrong_configurations_end_with_64_and_name_what_is_wrong() {
         (&["--web.listen-address=10150"], "--web.listen-address: expected :PORT"),
         (&["--collector.netdev.device-include=("], "--collector.netdev.device-include: \"(\""),
         (&["check-config", "--log.level=loud"], "--log.level: expected debug, info"),
-        (&["--config.file=/nonexistent.yaml"], "read /nonexistent.yaml: No such file"),
+        (
+            &["--config.file=/nonexistent.yaml"],
+            "read /nonexistent.yaml: No such file or directory (os error 2)\n",
+        ),
         (&["metrics", "--collect=nope"], "missing collector: nope"),
         (
             &["metrics", "--collect=loadavg", "--no-collector.loadavg"],
@@ -47,6 +50,7 @@ fn wrong_configurations_end_with_64_and_name_what_is_wrong() {
         let (code, stdout, stderr) = run(args);
         assert_eq!((code, stdout.as_str()), (64, ""), "{args:?}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains(message), "{args:?}: {stderr}");
+        assert_eq!(stderr.matches("No such file").count(), message.matches("No such file").count());
     }
 }
 
@@ -67,6 +71,17 @@ fn a_wrong_file_or_variable_ends_with_64() {
 }
 
 #[test]
+fn check_config_tells_what_is_odd() {
+    let (code, stdout, stderr) = run_with(&["check-config"], &[("HYBRID_LOG_LEVELS", "info")]);
+    assert_eq!((code, stdout.as_str()), (0, "the configuration is right\n"));
+    assert_eq!(
+        stderr,
+        "warning: the environment's HYBRID_LOG_LEVELS is no setting; \
+         did you mean HYBRID_LOG_LEVEL?\n"
+    );
+}
+
+#[test]
 fn one_scrape_to_standard_output() {
     let dir = procfs();
     let procfs = format!("--path.procfs={}", dir.path().display());
@@ -80,6 +95,23 @@ fn one_scrape_to_standard_output() {
     assert_eq!(code, 0);
     assert!(stdout.contains("\nnode_load5 1.0\n") || stdout.contains("\nnode_load5 1\n"));
     assert!(stdout.ends_with("# EOF\n"), "{stdout}");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_costs_the_log_only() {
+    let dir = collect::testing::tree(&[]);
+    let procfs = format!("--path.procfs={}", dir.path().display());
+    // A standard error that takes nothing.
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    // The collector fails, which is logged.
+    let mut program = program(&["metrics", "--collect=loadavg", &procfs], &[]);
+    let output = program.stderr(full).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stdout}");
+    assert!(
+        stdout.contains("node_scrape_collector_success{collector=\"loadavg\"} 0\n"),
+        "{stdout}"
+    );
 }
 
 #[test]

@@ -6,7 +6,11 @@ use collect::{Clock, Collector, Context, Options, Result, Root, Spec};
 use exposition::{Family, Writer};
 use std::{
     net::SocketAddr,
-    sync::{Condvar, Mutex},
+    sync::{
+        Condvar, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -74,6 +78,7 @@ struct Running {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<std::io::Result<()>>,
+    app: Arc<App>,
     own: Arc<SelfMetrics>,
 }
 
@@ -89,13 +94,14 @@ fn start(specs: &[&'static Spec], path: &str, requests: usize, connections: usiz
     };
     let own = Arc::new(SelfMetrics::new());
     let engine = Arc::new(Engine::new(&context, specs, None).unwrap());
-    let router = App::new(engine, Arc::clone(&own), path, requests).router();
+    let app = App::new(engine, Arc::clone(&own), path, requests);
+    let router = app.router();
     let bound = bind(&"127.0.0.1:0".parse::<Listen>().unwrap()).unwrap();
     let address = bound.address;
     let (stop, stopped) = watch::channel(false);
     let server = Server { router, own: Arc::clone(&own), max_connections: connections };
     let server = tokio::spawn(server.run(vec![bound], stopped));
-    Running { address, stop, server, own }
+    Running { address, stop, server, app, own }
 }
 
 impl Running {
@@ -256,6 +262,39 @@ async fn requests_beyond_the_limit() {
     first.read_to_string(&mut answer).await.unwrap();
     assert_eq!(parts(&answer).0, "200");
     assert_eq!(parts(&server.get("/metrics").await).0, "200");
+}
+
+#[tokio::test]
+async fn forty_clients_at_once() {
+    static DOOR: Door = Door::shut();
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    static SLOW: Spec = spec!("slow", |_| {
+        RUNS.fetch_add(1, Ordering::Relaxed);
+        DOOR.pass();
+    });
+    let server = start(&[&SLOW, &MANY], "/metrics", 40, 512);
+    let mut clients = Vec::new();
+    for _ in 0..40 {
+        let mut client = server.connect().await;
+        client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
+        clients.push(client);
+    }
+    let all_are_there = async {
+        while server.app.requests.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all_are_there).await.unwrap();
+    assert_eq!(parts(&server.get("/metrics").await).0, "503");
+    DOOR.open();
+    for mut client in clients {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(parts(&answer).0, "200");
+        assert_eq!(answer.matches("\ntest_value{").count(), 9999);
+    }
+    assert!(RUNS.load(Ordering::Relaxed) <= 2, "{RUNS:?}");
+    assert_eq!(server.app.requests.available_permits(), 40);
 }
 
 #[tokio::test]
