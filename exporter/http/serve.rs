@@ -172,6 +172,8 @@ impl Server {
         let connection = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
+            // `nc -N` and socat shut their side down behind the request, as Go's server lets them.
+            .half_close(true)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {

@@ -330,6 +330,17 @@ async fn heads_that_are_too_long_and_no_http() {
 }
 
 #[tokio::test]
+async fn a_client_that_says_no_more_gets_its_answer() {
+    let server = start(&[&ONE], "/metrics", 40, 512);
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(parts(&answer).0, "200");
+}
+
+#[tokio::test]
 async fn connections_beyond_the_limit_wait() {
     let server = start(&[&ONE], "/metrics", 40, 1);
     let mut first = server.connect().await;
