@@ -4,10 +4,11 @@
 //! mount below `--path.rootfs`; where there is none, `node_btrfs_device_size_bytes` comes from sysfs
 //! and lacks the device's UUID.
 
-use collect::{Collector, Context, Faults, Kept, Result, Root, Spec};
+use crate::mounts::{Line, Mounts};
+use collect::{Collector, Context, Faults, Result, Root, Spec, Text};
 use exposition::{Family, Writer};
 use rustix::fs::{Mode, OFlags};
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet, path::Path};
 use syscall::btrfs::{DevInfo, DevStats, dev_info, dev_stats, fs_info};
 
 pub(crate) static SPEC: Spec = Spec {
@@ -84,7 +85,7 @@ const DEVICE_ERRORS: Family = Family::counter(
 struct Btrfs {
     dir: Root,
     rootfs: Root,
-    mounts: [Kept; 2],
+    mounts: Mounts,
 }
 
 /// A device as the ioctls describe it; without errors where they cannot be had.
@@ -97,27 +98,22 @@ impl Btrfs {
         Self {
             dir: cx.sys.at("fs/btrfs"),
             rootfs: cx.rootfs.clone(),
-            mounts: [cx.proc.keep("1/mountinfo"), cx.proc.keep("self/mountinfo")],
+            mounts: Mounts::new(&cx.proc),
         }
     }
 
     /// The devices of each mounted file system, by UUID.
     fn mounted(&mut self) -> Vec<(String, Vec<Device>)> {
-        let [host, own] = &mut self.mounts;
-        let file = match host.read() {
-            Ok(file) => file,
-            Err(_) => match own.read() {
-                Ok(file) => file,
-                Err(_) => return Vec::new(),
-            },
-        };
-        let mut sources = HashSet::new();
+        let Ok(file) = self.mounts.read() else { return Vec::new() };
+        let mut done = HashSet::new();
         let mut found = Vec::new();
-        for line in file.lines() {
-            let Some((point, source)) = mount(line) else { continue };
+        for (source, point) in places(&file, &self.rootfs) {
             // One file system may be mounted hundreds of times, by subvolumes.
-            if sources.insert(source) {
-                found.extend(devices(&self.rootfs, point));
+            if !done.contains(source)
+                && let Some(devices) = devices(&self.rootfs, &point)
+            {
+                done.insert(source);
+                found.push(devices);
             }
         }
         found
@@ -143,18 +139,25 @@ impl Collector for Btrfs {
     }
 }
 
-/// Mount point and source of a btrfs line of mountinfo.
-fn mount(line: &str) -> Option<(&str, &str)> {
-    let mut words = line.split(' ');
-    let point = words.nth(4)?;
-    let mut words = words.skip_while(|word| *word != "-").skip(1);
-    let btrfs = words.next()? == "btrfs";
-    btrfs.then_some((point, words.next()?))
+/// Source and mount point of each mount of btrfs that can be opened without waiting: the way to it
+/// leads through no file system that may hang. (The mount of an `autofs` is there already.)
+fn places<'a>(file: &Text<'a>, rootfs: &Root) -> Vec<(&'a str, Cow<'a, str>)> {
+    let (mut places, mut remote) = (Vec::new(), Vec::new());
+    for line in file.lines().filter_map(|line| Line::parse(file, line).ok()) {
+        if line.fstype == "btrfs" {
+            places.push((line.device, line.point(rootfs)));
+        } else if line.is_remote() && line.fstype != "autofs" {
+            remote.push(line.point(rootfs));
+        }
+    }
+    places
+        .retain(|(_, point)| !remote.iter().any(|above| Path::new(&**point).starts_with(&**above)));
+    places
 }
 
 /// The UUID and the devices of the file system that is mounted at `point`.
 fn devices(rootfs: &Root, point: &str) -> Option<(String, Vec<Device>)> {
-    let path = rootfs.path(point.trim_start_matches('/'));
+    let path = rootfs.path(point);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = rustix::fs::open(path, flags, Mode::empty()).ok()?;
     let info = fs_info(&file).ok()?;
@@ -317,7 +320,7 @@ fn ratio(mode: &str, devices: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use collect::testing::expose;
+    use collect::testing::{expose, tree};
     use expect_test::expect;
 
     fn samples(text: &str) -> String {
@@ -383,10 +386,28 @@ mod tests {
 
     #[test]
     fn mounts() {
-        let line = "36 35 0:32 /sub /srv/data rw shared:1 - btrfs /dev/sda2 rw,subvol=/sub";
-        assert_eq!(mount(line), Some(("/srv/data", "/dev/sda2")));
-        assert_eq!(mount("36 35 0:32 / / rw - ext4 /dev/sda1 rw"), None);
-        assert_eq!(mount("36 35 0:32 / / rw"), None);
+        let mountinfo = "\
+36 35 0:32 /sub /srv/a\\040b rw shared:1 - btrfs /dev/sda2 rw,subvol=/sub
+37 35 0:32 / /host/srv/data rw - btrfs /dev/sda2 rw
+38 35 8:1 / / rw - ext4 /dev/sda1 rw
+39 35 0:40 / /mnt/dead rw - nfs4 filer:/vol rw
+40 39 0:33 / /mnt/dead/disk rw - btrfs /dev/sdb rw
+41 35 0:33 / /mnt/deadly rw - btrfs /dev/sdb rw
+42 35 0:41 / /auto rw - autofs systemd-1 rw
+43 42 0:34 / /auto rw - btrfs /dev/sdc rw
+44 35 0:35 / /torn rw
+";
+        let dir = tree(&[("proc/1/mountinfo", mountinfo)]);
+        let file = Root::new(dir.path()).read("proc/1/mountinfo").unwrap();
+        let places = places(&file.text(), &Root::new("/host"));
+        let places: Vec<_> = places.iter().map(|(source, point)| (*source, &**point)).collect();
+        let expected = [
+            ("/dev/sda2", "/srv/a b"),
+            ("/dev/sda2", "/srv/data"),
+            ("/dev/sdb", "/mnt/deadly"),
+            ("/dev/sdc", "/auto"),
+        ];
+        assert_eq!(places, expected);
     }
 
     #[test]

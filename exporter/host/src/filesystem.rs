@@ -7,11 +7,16 @@
 mod errno;
 mod worker;
 
-use collect::{
-    Collector, Context, Error, Faults, Filter, Kept, Opt, Options, Result, Root, Spec, Text,
-};
+use crate::mounts::{Line, Mounts};
+use collect::{Collector, Context, Error, Faults, Filter, Opt, Options, Result, Root, Spec};
 use exposition::{Family, Writer};
-use std::{borrow::Cow, collections::HashSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 use worker::{Answer, Job, Pool, Stat};
 
 pub(crate) static SPEC: Spec = Spec {
@@ -102,8 +107,7 @@ static SIZES: [Family; 6] = [
 const PATIENCE: Duration = Duration::from_secs(1);
 
 struct Filesystem {
-    /// `/proc/1/mountinfo` has the host's mounts; with `hidepid` only our own can be read.
-    files: [Kept; 2],
+    table: Mounts,
     rootfs: Root,
     mount_points: Filter,
     fs_types: Filter,
@@ -144,7 +148,7 @@ impl Filesystem {
                 what: format!("{workers:?} is no number of threads, such as 4"),
             })?;
         Ok(Self {
-            files: [cx.proc.keep("1/mountinfo"), cx.proc.keep("self/mountinfo")],
+            table: Mounts::new(&cx.proc),
             rootfs: cx.rootfs.clone(),
             mount_points: Filter::new(options, &MOUNT_POINTS_INCLUDE, &MOUNT_POINTS_EXCLUDE)?,
             fs_types: Filter::new(options, &FS_TYPES_INCLUDE, &FS_TYPES_EXCLUDE)?,
@@ -158,39 +162,34 @@ impl Filesystem {
 
     /// Reads the mounts anew where they have changed.
     fn refresh(&mut self) -> Result<()> {
-        let [host, own] = &mut self.files;
-        let file = match host.read() {
-            Ok(file) => file,
-            Err(error) => own.read().map_err(|_| error)?,
-        };
+        let file = self.table.read()?;
         if file.as_str() == self.text {
             return Ok(());
         }
         let known: HashSet<Arc<Path>> =
             self.jobs.drain(..).filter(|job| job.trusted).map(|job| job.path).collect();
         self.mounts.clear();
+        let mut places: HashMap<Arc<Path>, usize> = HashMap::new();
+        let (mut shown, mut shown_info) = (HashSet::new(), HashSet::new());
         let mut faults = Faults::default();
         for line in file.lines() {
             let Some(line) = faults.ok(Line::parse(&file, line)) else { continue };
-            let mount_point = unescape(line.mount_point);
-            let mount_point = below(&mount_point, &self.rootfs);
-            if !self.fs_types.keeps(line.fstype) || !self.mount_points.keeps(mount_point) {
+            let mount_point = line.point(&self.rootfs);
+            if !self.fs_types.keeps(line.fstype) || !self.mount_points.keeps(&mount_point) {
                 continue;
             }
             let path: Arc<Path> = self.rootfs.path(mount_point.trim_start_matches('/')).into();
-            let same = self.jobs.iter().position(|job| job.path == path);
-            let job = same.unwrap_or_else(|| {
-                let trusted = known.contains(&path) || !is_remote(line.fstype);
+            let job = *places.entry(Arc::clone(&path)).or_insert_with(|| {
+                let trusted = known.contains(&path) || !line.is_remote();
                 self.jobs.push(Job { path, trusted });
                 self.jobs.len() - 1
             });
-            let same = || self.mounts.iter().filter(|m| m.job == job && m.device == line.device);
-            let first = !same().any(|m| m.fstype == line.fstype);
-            let first_info = !same().any(|m| (&*m.major, &*m.minor) == (line.major, line.minor));
+            let first = shown.insert((job, line.device, line.fstype));
+            let first_info = shown_info.insert((job, line.device, line.major, line.minor));
             self.mounts.push(Mount {
                 device: line.device.to_owned(),
                 fstype: line.fstype.to_owned(),
-                point: mount_point.to_owned(),
+                point: mount_point.into_owned(),
                 major: line.major.to_owned(),
                 minor: line.minor.to_owned(),
                 readonly: line.readonly,
@@ -273,80 +272,6 @@ const NUMBERS: [fn(&Stat) -> f64; 6] = [
     |s| s.files_free as f64,
     |_| 0.0,
 ];
-
-/// A line: `36 35 98:0 /root /mnt rw,noatime shared:1 … - ext4 /dev/sda1 rw`. Any number of optional
-/// fields stands before the dash.
-struct Line<'a> {
-    device: &'a str,
-    fstype: &'a str,
-    mount_point: &'a str,
-    major: &'a str,
-    minor: &'a str,
-    readonly: bool,
-}
-
-impl<'a> Line<'a> {
-    fn parse(file: &Text<'_>, line: &'a str) -> Result<Self> {
-        let parse = || {
-            let mut fields = line.split(' ');
-            let (major, minor) = fields.nth(2)?.split_once(':')?;
-            let mount_point = fields.nth(1)?;
-            let options = fields.next()?;
-            let fstype = fields.by_ref().skip_while(|field| *field != "-").nth(1)?;
-            let device = fields.next()?;
-            let super_options = fields.next().unwrap_or_default();
-            let has_ro = |options: &str| options.split(',').any(|option| option == "ro");
-            let readonly = has_ro(options) || has_ro(super_options);
-            Some(Self { device, fstype, mount_point, major, minor, readonly })
-        };
-        parse().ok_or_else(|| file.bad("expected a mount, as proc(5) describes mountinfo", line))
-    }
-}
-
-/// The mount point without the path of `rootfs`.
-fn below<'a>(mount_point: &'a str, rootfs: &Root) -> &'a str {
-    let Some(rootfs) = rootfs.as_path().to_str().map(|path| path.trim_end_matches('/')) else {
-        return mount_point;
-    };
-    match mount_point.strip_prefix(rootfs) {
-        Some("") => "/",
-        Some(rest) if rest.starts_with('/') => rest,
-        _ => mount_point,
-    }
-}
-
-/// Undoes the kernel's octal escapes of space, tab, newline, backslash and hash.
-fn unescape(text: &str) -> Cow<'_, str> {
-    if !text.contains('\\') {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        out.push_str(before);
-        let mut escape =
-            ["040", "011", "012", "134", "043"].iter().zip([' ', '\t', '\n', '\\', '#']);
-        let found = escape.find_map(|(code, c)| Some((after.strip_prefix(code)?, c)));
-        rest = if let Some((after, c)) = found {
-            out.push(c);
-            after
-        } else {
-            out.push('\\');
-            after
-        };
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
-}
-
-/// Whether another machine or a user's program answers for the file system, so that it may hang.
-fn is_remote(fstype: &str) -> bool {
-    let families =
-        ["nfs", "cifs", "smb", "fuse", "ceph", "9p", "afs", "lustre", "beegfs", "virtiofs"];
-    families.iter().any(|family| fstype.starts_with(family))
-        || ["glusterfs", "orangefs", "pvfs2", "coda", "ncpfs", "gfs2", "ocfs2", "autofs"]
-            .contains(&fstype)
-}
 
 /// A duration as Go writes it: `5s`, `500ms`, `1m30s`.
 fn duration(options: &Options, option: &Opt) -> Result<Duration> {

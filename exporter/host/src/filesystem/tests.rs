@@ -170,16 +170,6 @@ fn durations() {
 }
 
 #[test]
-fn labels_lose_the_root() {
-    let below = |mount_point, rootfs| super::below(mount_point, &Root::new(rootfs));
-    assert_eq!(below("/host/var", "/host"), "/var");
-    assert_eq!(below("/host", "/host/"), "/");
-    assert_eq!(below("/hostel", "/host"), "/hostel");
-    assert_eq!(below("/var", "/"), "/var");
-    assert_eq!(below("/", "/"), "/");
-}
-
-#[test]
 fn a_mount_that_hangs_is_shown_as_such() {
     use std::sync::{Condvar, Mutex};
     let gate: Arc<(Mutex<bool>, Condvar)> = Arc::default();
