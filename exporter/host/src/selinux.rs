@@ -41,9 +41,10 @@ impl SeLinux {
 impl Collector for SeLinux {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         let [enabled, config_mode, current_mode] = &FAMILIES;
-        let current = self.filesystem.attr("enforce")?;
-        out.family(enabled, |s| s.value(current.is_some()));
-        if current.is_none() {
+        // It is on where its file system is, readable to us or not.
+        let is_on = self.filesystem.exists("enforce");
+        out.family(enabled, |s| s.value(is_on));
+        if !is_on {
             return Ok(());
         }
         let mut faults = Faults::default();
@@ -105,6 +106,16 @@ mod tests {
             error: /sys/fs/selinux/enforce: expected a number: ""
         "##]]
         .assert_eq(&expose(&super::SPEC, &[("sys/fs/selinux/enforce", "")]));
+    }
+
+    #[test]
+    fn on_though_the_mode_cannot_be_read() {
+        expect![[r#"
+            # HELP node_selinux_enabled Whether the kernel runs SELinux (1 or 0).
+            # TYPE node_selinux_enabled gauge
+            node_selinux_enabled 1
+        "#]]
+        .assert_eq(&expose(&super::SPEC, &[("sys/fs/selinux/enforce/", "")]));
     }
 
     #[test]
