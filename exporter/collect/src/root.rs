@@ -13,7 +13,10 @@ use std::{
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     str::FromStr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// A directory that stands for `/proc`, `/sys`, `/` or udev's data.
@@ -38,14 +41,27 @@ pub struct File {
 ///
 /// The kernel writes such a file anew at each read from its start, so that opening it again gains
 /// nothing. Not for files that are replaced by renaming.
+///
+/// All of them together keep 512 descriptors, half of what a process may usually have: on a host
+/// with more CPUs and disks than that, the rest are opened at each read.
 #[derive(Debug)]
 pub struct Kept {
     path: PathBuf,
-    file: Option<fs::File>,
+    file: Option<(fs::File, Place)>,
     bytes: Vec<u8>,
     /// What no line is longer than, where the reader said so.
     record: Option<usize>,
 }
+
+/// The right to keep a descriptor, given back when it is dropped.
+#[derive(Debug)]
+struct Place(&'static Places);
+
+/// How many descriptors may still be kept.
+#[derive(Debug)]
+struct Places(AtomicUsize);
+
+static PLACES: Places = Places(AtomicUsize::new(512));
 
 /// What tells one state of a file from another, links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,14 +282,30 @@ impl Kept {
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => open(&self.path)?,
+        let (file, place) = match self.file.take() {
+            Some((file, place)) => (file, Some(place)),
+            None => (open(&self.path)?, PLACES.take()),
         };
         self.bytes.clear();
         let result = read_from_start(&file, &mut self.bytes, self.record);
-        self.file = Some(file);
+        self.file = place.map(|place| (file, place));
         result
+    }
+}
+
+// === impl Places ===
+
+impl Places {
+    fn take(&'static self) -> Option<Place> {
+        let taken =
+            self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        taken.is_ok().then_some(Place(self))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -403,5 +435,19 @@ pub(crate) fn lossy(bytes: Vec<u8>) -> String {
             Cow::Borrowed(text) => text.to_owned(),
             Cow::Owned(text) => text,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_kept_up_to_a_limit() {
+        static PLACES: Places = Places(AtomicUsize::new(2));
+        let (first, second) = (PLACES.take(), PLACES.take());
+        assert!(first.is_some() && second.is_some() && PLACES.take().is_none());
+        drop(first);
+        assert!(PLACES.take().is_some());
     }
 }
