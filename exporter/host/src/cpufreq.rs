@@ -1,6 +1,7 @@
 //! `/sys/devices/system/cpu/cpu*/cpufreq`: each processor's frequency, its limits and its governor.
 //! kHz → hertz.
 
+use crate::number::digits;
 use collect::{Collector, Context, Error, Faults, Kept, Result, Root, Spec};
 use exposition::{Family, Writer};
 
@@ -73,10 +74,7 @@ impl Cpufreq {
         self.made_for = (online.to_owned(), policies);
         self.cpus.clear();
         for name in self.dir.list("").map_err(Error::or_no_data)? {
-            let Some(number) = name.strip_prefix("cpu") else { continue };
-            if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-                continue;
-            }
+            let Some(number) = digits(&name, "cpu") else { continue };
             let dir = self.dir.at(format!("{name}/cpufreq"));
             let Ok(present) = dir.list("") else { continue };
             let files = FILES.map(|file| present.iter().any(|name| name == file));
@@ -93,12 +91,17 @@ impl Cpu {
         if !self.files.get(index).is_some_and(|present| *present) {
             return Ok(None);
         }
-        match self.dir.attr(file)?.as_deref() {
-            None | Some("<unknown>") => Ok(None),
-            Some(text) => match text.parse::<u64>() {
-                Ok(kilohertz) => Ok(Some(kilohertz.saturating_mul(1000))),
-                Err(_) => self.dir.number::<u64>(file),
-            },
+        let Some(text) = self.dir.attr(file)? else { return Ok(None) };
+        if text == "<unknown>" {
+            return Ok(None);
+        }
+        match text.parse::<u64>() {
+            Ok(kilohertz) => Ok(Some(kilohertz.saturating_mul(1000))),
+            Err(_) => Err(Error::Parse {
+                path: self.dir.path(file),
+                what: "expected a number",
+                line: text,
+            }),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `/sys/devices/system/edac/mc/mc*`: memory errors that were corrected and that could not be, by
 //! controller, row (`csrow`) and channel. Counts; they start again when the driver is loaded.
 
+use crate::number::digits;
 use collect::{Collector, Faults, Result, Root, Spec};
 use exposition::{Family, Writer};
 
@@ -113,12 +114,6 @@ impl Edac {
         }
         Ok(())
     }
-}
-
-/// The digits that follow `prefix` and end `name`.
-fn digits<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
-    let digits = name.strip_prefix(prefix)?;
-    (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
 }
 
 /// A label as `node_exporter` gives it: the kernel's `mc#0csrow#1channel#0` in readable parts.

@@ -2,7 +2,7 @@
 //! Rows in kB, which is KiB, are exposed in bytes without a suffix in the name; allocations by
 //! where they went are counters.
 
-use crate::rows::Rows;
+use crate::{number::digits, rows::Rows};
 use collect::{Collector, Error, Faults, Result, Root, Spec, Text};
 use exposition::{Family, Kind, Writer};
 
@@ -46,10 +46,7 @@ impl Collector for MeminfoNuma {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         let mut faults = Faults::default();
         for name in self.root.list("").map_err(Error::or_no_data)? {
-            let Some(node) = name.strip_prefix("node") else { continue };
-            if node.is_empty() || !node.bytes().all(|b| b.is_ascii_digit()) {
-                continue;
-            }
+            let Some(node) = digits(&name, "node") else { continue };
             if let Some(file) = faults.ok(self.root.read(format!("{name}/meminfo"))) {
                 meminfo(file.text(), node, &mut self.rows, out, &mut faults);
             }

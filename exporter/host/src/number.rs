@@ -1,4 +1,4 @@
-//! Numbers as the kernel prints them and as they are exposed.
+//! Numbers as the kernel prints them, as it numbers its objects, and as they are exposed.
 
 use exposition::Value;
 
@@ -6,6 +6,12 @@ use exposition::Value;
 #[expect(clippy::cast_precision_loss, reason = "a sample is a float anyway")]
 pub(crate) fn seconds(count: u64, per_second: u64) -> f64 {
     count as f64 / per_second as f64
+}
+
+/// The digits that follow `prefix` and end `name`, as in `cpu12` and `node0`.
+pub(crate) fn digits<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
+    let digits = name.strip_prefix(prefix)?;
+    (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
 }
 
 /// A whole number of either sign, exact over the range of both.

@@ -2,6 +2,7 @@
 //!
 //! ns → seconds. Of each drive's nodes (`st0`, `nst0`, `st0a`, …) only `st0` is taken.
 
+use crate::number::digits;
 use collect::{Collector, Context, Error, Faults, Filter, Opt, Result, Root, Spec};
 use exposition::{Family, Writer};
 
@@ -70,9 +71,7 @@ impl Collector for Tapestats {
         let names = self.class.list("").map_err(Error::or_no_data)?;
         let mut faults = Faults::default();
         for name in &names {
-            let number = name.strip_prefix("st").unwrap_or_default();
-            let drive = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-            if !drive || !self.devices.keeps(name) {
+            if digits(name, "st").is_none() || !self.devices.keeps(name) {
                 continue;
             }
             for (family, file) in FAMILIES.iter().zip(FILES) {

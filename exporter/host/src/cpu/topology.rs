@@ -3,6 +3,7 @@
 //! Which CPU belongs to which core and package is read anew only when the list of online CPUs
 //! changes; one CPU speaks for its core and one for its package.
 
+use crate::number::digits;
 use collect::{Error, Faults, Kept, Result, Root};
 use exposition::{Family, Writer};
 use std::collections::BTreeSet;
@@ -95,10 +96,7 @@ impl Topology {
         self.packages.clear();
         let mut faults = Faults::default();
         let cpus = self.root.list_if_any("")?;
-        let numbers = cpus.iter().filter_map(|name| {
-            let number = name.strip_prefix("cpu")?;
-            (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some(number)
-        });
+        let numbers = cpus.iter().filter_map(|name| digits(name, "cpu"));
         let with_switch = self.root.exists("cpu0/online");
         for cpu in numbers {
             if with_switch {
