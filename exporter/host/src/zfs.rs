@@ -4,8 +4,9 @@
 //! types 3 and 4 are whole numbers. Every row makes a family: `hits` of `arcstats` is
 //! `node_zfs_arc_hits`.
 
+use crate::number::Whole;
 use collect::{Collector, Context, Error, Faults, Kept, Result, Root, Spec, Text};
-use exposition::{Family, Kind, Samples, Writer};
+use exposition::{Family, Kind, Writer};
 
 pub(crate) static SPEC: Spec = Spec {
     name: "zfs",
@@ -61,13 +62,6 @@ struct Families {
     help: String,
     labels: &'static [&'static str],
     rows: Vec<(Box<str>, Family)>,
-}
-
-/// A whole number of either sign.
-#[derive(Clone, Copy)]
-enum Number {
-    Signed(i64),
-    Unsigned(u64),
 }
 
 // === impl Zfs ===
@@ -177,14 +171,12 @@ fn kstat(
 ) -> Result<()> {
     let mut faults = Faults::default();
     for (i, (name, kind, value)) in rows(file).enumerate() {
-        let number = match kind {
-            "3" => value.parse().map(Number::Signed),
-            "4" => value.parse().map(Number::Unsigned),
-            _ => continue,
-        };
-        match number {
-            Ok(number) => out.family(families.get(i, name), |s| number.write(s, labels)),
-            Err(_) => faults.note(file.bad("expected a whole number", value)),
+        if !["3", "4"].contains(&kind) {
+            continue;
+        }
+        match Whole::parse(value) {
+            Some(number) => out.family(families.get(i, name), |s| s.row(labels, number)),
+            None => faults.note(file.bad("expected a whole number", value)),
         }
     }
     faults.finish()
@@ -214,17 +206,6 @@ impl Families {
         match self.rows.get(i) {
             Some((_, family)) => family,
             None => unreachable!("the row was put there above"),
-        }
-    }
-}
-
-// === impl Number ===
-
-impl Number {
-    fn write(self, s: &mut Samples<'_>, labels: &[&str]) {
-        match self {
-            Self::Signed(number) => s.row(labels, number),
-            Self::Unsigned(number) => s.row(labels, number),
         }
     }
 }
