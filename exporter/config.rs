@@ -110,6 +110,7 @@ pub fn load(
 ) -> Result<Config, Error> {
     let mut warnings = Vec::new();
     let mut values = Values::new();
+    let zone = environment.iter().find(|(name, _)| name == "TZ").map(|(_, zone)| zone.clone());
     let environment = from_environment(flags, environment, &mut warnings)?;
     let path = [&given, &environment]
         .into_iter()
@@ -120,6 +121,10 @@ pub fn load(
     }
     values.extend(environment);
     values.extend(given);
+    if let Some(zone) = zone {
+        // As node_exporter takes it; it has no flag for that.
+        values.entry("collector.time.zone".to_owned()).or_insert(vec![zone]);
+    }
     Config::new(&values, warnings)
 }
 
@@ -329,6 +334,19 @@ mod tests {
         for bad in ["", ":", "10150", ":x", ":65536", "::1:80", "a b:1", "vsock://:1", "/run/x:1"] {
             assert!(listen(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_time_zone_of_the_environment() {
+        let zone = |given: &[_], environment: &[_]| {
+            let config = config(given, environment).unwrap();
+            let opt = Opt::text("collector.time.zone", "none", "");
+            config.context.options.text(&opt).to_owned()
+        };
+        assert_eq!(zone(&[], &[]), "none");
+        assert_eq!(zone(&[], &[("TZ", "")]), "");
+        assert_eq!(zone(&[], &[("TZ", "Asia/Tokyo")]), "Asia/Tokyo");
+        assert_eq!(zone(&[("collector.time.zone", "UTC")], &[("TZ", "Asia/Tokyo")]), "UTC");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The wall clock, the host's time zone (`/etc/localtime`) and
+//! The wall clock, the time zone (`/etc/localtime` of the host, unless `TZ` names another) and
 //! `/sys/devices/system/clocksource`. Seconds since 1970; offsets from UTC in seconds.
 
-use collect::{Clock, Collector, Context, Error, Faults, Kept, Result, Root, Spec};
+use collect::{Clock, Collector, Context, Error, Faults, Kept, Opt, Result, Root, Spec};
 use exposition::{Family, Writer};
 use jiff::{Timestamp, tz::TimeZone};
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,9 +11,16 @@ pub(crate) static SPEC: Spec = Spec {
     doc: "The wall clock, the time zone and the clock sources.",
     default: true,
     families: &[&FAMILIES],
-    opts: &[],
+    opts: &[ZONE],
     build: |cx| Ok(Box::new(Time::new(cx))),
 };
+
+const ZONE: Opt = Opt::text(
+    "collector.time.zone",
+    "",
+    "The time zone instead of the host's own, by name or file; TZ unless given, empty for UTC.",
+)
+.hidden();
 
 static FAMILIES: [Family; 4] = [
     Family::gauge("node_time_seconds", "The wall clock, seconds since 1970.", &[]),
@@ -39,6 +46,8 @@ struct Time {
     rootfs: Root,
     sources: Root,
     devices: Option<Vec<Device>>,
+    /// What stands for the host's own zone.
+    given: Option<String>,
     zone: TimeZone,
     /// The zone file and its modification time when `zone` was read.
     zone_of: Option<(String, f64)>,
@@ -58,20 +67,37 @@ impl Time {
             rootfs: cx.rootfs.clone(),
             sources: cx.sys.at("devices/system/clocksource"),
             devices: None,
+            given: cx.options.is_set(&ZONE).then(|| cx.options.text(&ZONE).to_owned()),
             zone: TimeZone::UTC,
             zone_of: None,
         }
     }
 
-    /// Reads the zone again when `/etc/localtime` leads elsewhere or changed; none is UTC.
-    fn refresh_zone(&mut self) -> Result<()> {
-        // The link is the host's own: an absolute target starts at the host's root, not at ours.
-        let file = match self.rootfs.link("etc/localtime") {
-            Some(target) if target.starts_with('/') => target,
-            Some(target) => format!("etc/{target}"),
-            None => "etc/localtime".to_owned(),
+    /// The zone's file below the host's root; `None` is UTC.
+    fn zone_file(&self) -> Option<String> {
+        let Some(given) = &self.given else {
+            // The link is the host's own: an absolute target starts at the host's root, not at ours.
+            return Some(match self.rootfs.link("etc/localtime") {
+                Some(target) if target.starts_with('/') => target,
+                Some(target) => format!("etc/{target}"),
+                None => "etc/localtime".to_owned(),
+            });
         };
-        let Ok(modified) = self.rootfs.modified(&file) else {
+        match given.strip_prefix(':').unwrap_or(given) {
+            "" | "UTC" => None,
+            file if file.starts_with('/') => Some(file.to_owned()),
+            name if name.contains("..") => None,
+            name => Some(format!("usr/share/zoneinfo/{name}")),
+        }
+    }
+
+    /// Reads the zone again when its file is another one or changed; none is UTC.
+    fn refresh_zone(&mut self) -> Result<()> {
+        let found = self.zone_file().and_then(|file| {
+            let modified = self.rootfs.modified(&file).ok()?;
+            Some((file, modified))
+        });
+        let Some((file, modified)) = found else {
             (self.zone, self.zone_of) = (TimeZone::UTC, None);
             return Ok(());
         };
@@ -151,7 +177,7 @@ impl Collector for Time {
 
 #[cfg(test)]
 mod tests {
-    use super::SPEC;
+    use super::{SPEC, ZONE};
     use collect::testing::{expose, expose_tree, tree};
     use expect_test::expect;
 
@@ -196,6 +222,26 @@ mod tests {
             # TYPE node_time_zone_offset_seconds gauge
             node_time_zone_offset_seconds{time_zone="CET"} 3600
         "##]].assert_eq(&expose_tree(&SPEC, dir.path(), &[]));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test's own file is no text")]
+    fn a_zone_that_was_given() {
+        let dir = tree(&[("rootfs/usr/share/zoneinfo/Europe/", "")]);
+        let file = dir.path().join("rootfs/usr/share/zoneinfo/Europe/Berlin");
+        std::fs::write(file, berlin()).unwrap();
+        let zone = |given| {
+            let text = expose_tree(&SPEC, dir.path(), &[(ZONE.name, given)]);
+            text.lines().find(|line| line.contains("_offset_seconds{")).unwrap().to_owned()
+        };
+        let berlin = "node_time_zone_offset_seconds{time_zone=\"CET\"} 3600";
+        for given in ["Europe/Berlin", ":Europe/Berlin", "/usr/share/zoneinfo/Europe/Berlin"] {
+            assert_eq!(zone(given), berlin, "{given}");
+        }
+        let utc = "node_time_zone_offset_seconds{time_zone=\"UTC\"} 0";
+        for given in ["", ":", "UTC", "Mars/Base", "../zoneinfo/Europe/Berlin"] {
+            assert_eq!(zone(given), utc, "{given}");
+        }
     }
 
     #[test]
