@@ -134,17 +134,26 @@ struct Nfs {
 impl Collector for Nfs {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         let file = self.file.read().map_err(Error::or_no_data)?;
-        let mut faults = Faults::default();
-        let mut missing = DEFAULTS.to_vec();
-        for line in file.lines() {
-            missing.retain(|default| key(default) != key(line));
-            faults.ok(expose(&file, line, out));
-        }
-        for line in missing {
-            faults.ok(expose(&file, line, out));
-        }
-        faults.finish()
+        with_defaults(&file, &DEFAULTS, |line| expose(&file, line, out))
     }
+}
+
+/// Calls `each` with every line, then with the defaults whose key no line had.
+pub(crate) fn with_defaults(
+    file: &Text<'_>,
+    defaults: &[&str],
+    mut each: impl FnMut(&str) -> Result<()>,
+) -> Result<()> {
+    let mut faults = Faults::default();
+    let mut missing = defaults.to_vec();
+    for line in file.lines() {
+        missing.retain(|default| key(default) != key(line));
+        faults.ok(each(line));
+    }
+    for line in missing {
+        faults.ok(each(line));
+    }
+    faults.finish()
 }
 
 /// What a kernel without such a line stands for, as `node_exporter` has it.

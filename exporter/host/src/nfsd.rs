@@ -3,8 +3,8 @@
 //! Counters by protocol version and procedure, in the order of the kernel's tables; bytes of `io` as
 //! they are.
 
-use crate::nfs::{PROC2, PROC3, key, numbers, procedures};
-use collect::{Collector, Error, Faults, Kept, Result, Spec, Text};
+use crate::nfs::{PROC2, PROC3, key, numbers, procedures, with_defaults};
+use collect::{Collector, Error, Kept, Result, Spec, Text};
 use exposition::{Family, Writer};
 
 pub(crate) static SPEC: Spec = Spec {
@@ -112,16 +112,7 @@ struct Nfsd {
 impl Collector for Nfsd {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         let file = self.file.read().map_err(Error::or_no_data)?;
-        let mut faults = Faults::default();
-        let mut missing = DEFAULTS.to_vec();
-        for line in file.lines() {
-            missing.retain(|default| key(default) != key(line));
-            faults.ok(expose(&file, line, out));
-        }
-        for line in missing {
-            faults.ok(expose(&file, line, out));
-        }
-        faults.finish()
+        with_defaults(&file, &DEFAULTS, |line| expose(&file, line, out))
     }
 }
 
