@@ -71,8 +71,8 @@ impl Collector for Conntrack {
         let mut faults = Faults::default();
         for (file, family) in self.levels.iter_mut().zip(&LEVELS) {
             let text = file.read().map_err(Error::or_no_data)?;
-            let text = (text, text.as_str().trim());
-            let number = text.0.parse::<u64>(Some(text.1), "expected a number", text.1);
+            let field = text.as_str().trim();
+            let number = text.parse::<u64>(Some(field), "expected a number", field);
             if let Some(number) = faults.ok(number) {
                 out.family(family, |s| s.value(number));
             }

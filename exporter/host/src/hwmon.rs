@@ -1,6 +1,7 @@
 //! `/sys/class/hwmon/hwmon*`: temperatures, voltages, fans and what else monitoring chips measure.
 //! The family's name comes from the sensor's type, the attribute and the unit: `temp1_crit` →
-//! `node_hwmon_temp_crit_celsius`. m°C → °C, mV → volts, mA → amperes, µW → watts, µJ → joules.
+//! `node_hwmon_temp_crit_celsius`. m°C → °C, mV → volts, mA → amperes, µW → watts, µJ → joules;
+//! intervals in ms → seconds, humidity and accuracy in millionths → ratios, clocks in Hz → MHz.
 
 use collect::{Collector, Context, Error, Faults, Filter, Opt, Result, Root, Spec};
 use exposition::{Family, Kind, Writer};

@@ -1,6 +1,6 @@
 //! Wireless interfaces, the networks that they are in and the stations that they hear: dumps of the
-//! generic netlink family `nl80211`. Frequencies come in MHz, rates in 100 kbit/s, times in
-//! milliseconds or seconds. What a driver does not tell of a station is 0, as in `node_exporter`.
+//! generic netlink family `nl80211`. MHz → hertz, rates of 100 kbit/s → bits a second, ms and
+//! seconds → seconds. What a driver does not tell of a station is 0, as in `node_exporter`.
 
 use crate::netlink::{Attribute, GENERIC_HEADER, Generic, Message, attribute};
 use collect::{Collector, Faults, Result, Spec};
