@@ -11,6 +11,10 @@ check:
 test:
     tests/run
 
+# The binary without shared libraries, in target/<triple>/release.
+static triple=`rustc -vV | sed -n 's/^host: //p'`:
+    RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target {{triple}}
+
 # Writes goldens, inline expectations, METRICS.md and the budget anew; read the diff.
 bless:
     UPDATE_EXPECT=1 cargo test --workspace --no-fail-fast

@@ -312,9 +312,11 @@ impl Engine {
         results.closed = true;
         let outcomes = mem::take(&mut results.outcomes);
         drop(results);
-        let late = || Outcome::timed_out(run.begun.elapsed());
-        let outcomes: Vec<Outcome> =
-            outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(late)).collect();
+        let outcomes: Vec<Outcome> = outcomes
+            .into_iter()
+            .zip(&run.slots)
+            .map(|(outcome, slot)| outcome.unwrap_or_else(|| run.late(slot)))
+            .collect();
         let mut out = Writer::default();
         let rows = || run.slots.iter().zip(&outcomes).map(|(slot, o)| (slot.spec.name, o));
         out.family(&DURATION, |s| {
@@ -429,7 +431,10 @@ impl Slot {
         };
         *lock(&self.seat) = Seat::Idle(collector);
         self.returned.notify_all();
-        let block = out.finish();
+        let mut block = out.finish();
+        if state == State::Failed {
+            block.claims = self.spec.families;
+        }
         self.room.store(block.len() + block.len() / 8, Ordering::Relaxed);
         Some(Outcome { state, duration, block, error })
     }
@@ -504,14 +509,25 @@ impl Run {
         drop(tokio::task::spawn_blocking(move || run.work()));
     }
 
+    /// The outcome of a collector that is not done at the deadline.
+    fn late(&self, slot: &Slot) -> Outcome {
+        let mut block = Block::default();
+        block.claims = slot.spec.families;
+        Outcome {
+            state: State::TimedOut,
+            duration: self.begun.elapsed(),
+            block,
+            error: Some("not done at the scrape's deadline".to_owned()),
+        }
+    }
+
     /// Runs collectors until none is left to begin.
     fn work(&self) {
         self.queued.fetch_sub(1, Ordering::Relaxed);
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(slot) = self.slots.get(index) else { return };
-            let outcome =
-                slot.collect(self).unwrap_or_else(|| Outcome::timed_out(self.begun.elapsed()));
+            let outcome = slot.collect(self).unwrap_or_else(|| self.late(slot));
             let mut results = lock(&self.results);
             if results.closed {
                 return;
@@ -525,15 +541,6 @@ impl Run {
                 return;
             }
         }
-    }
-}
-
-// === impl Outcome ===
-
-impl Outcome {
-    fn timed_out(duration: Duration) -> Self {
-        let error = Some("not done at the scrape's deadline".to_owned());
-        Self { state: State::TimedOut, duration, block: Block::default(), error }
     }
 }
 

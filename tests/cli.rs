@@ -1,13 +1,13 @@
 //! The built program's command line: what it prints, where, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
+use crate::support::child::command;
 use std::process::{Command, Output};
 
 /// The program with an environment of its own.
-#[expect(clippy::disallowed_methods, reason = "the program under test")]
 pub(crate) fn program(args: &[&str], environment: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hybrid-exporter"));
-    command.args(args).env_clear().envs(environment.iter().copied());
+    let mut command = command(env!("CARGO_BIN_EXE_hybrid-exporter").as_ref(), args);
+    command.env_clear().envs(environment.iter().copied());
     command
 }
 

@@ -171,7 +171,8 @@ pub(crate) fn wait<T>(what: &str, bound: Duration, mut ready: impl FnMut() -> Op
     }
 }
 
-fn command<S: AsRef<OsStr>>(name: &OsStr, args: &[S]) -> Command {
+/// A program that the kernel ends with the thread that starts it, where `setpriv` is there.
+pub(crate) fn command<S: AsRef<OsStr>>(name: &OsStr, args: &[S]) -> Command {
     let mut command = match program("setpriv") {
         Ok(setpriv) => {
             let mut command = Command::new(setpriv);

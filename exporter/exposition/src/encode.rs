@@ -1,7 +1,7 @@
 //! One scrape's blocks as one body: families sorted by name, each whole and once.
 
 use crate::{
-    Block, Escaping, Format, Kind, Syntax,
+    Block, Escaping, Family, Format, Kind, Syntax,
     format::is_label_name,
     is_metric_name,
     line::{self, Line},
@@ -35,7 +35,7 @@ pub(crate) struct Part<'a> {
 ///
 /// Stretches of the same family are put under one header, also across blocks. Where they disagree
 /// on the family's type, the first one's wins. A guest family goes out only if no built-in family
-/// has one of its sample names. Of lines in several stretches that have the same name and labels,
+/// has one of its sample names and no block claims one. Of lines in several stretches that have the same name and labels,
 /// the first goes out.
 pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
     let mut out = Encoded::default();
@@ -43,7 +43,9 @@ pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
     let mut parts: Vec<Part<'_>> =
         spans.map(|(span, lines)| part(span, lines, format.escaping)).collect();
     if parts.iter().any(|part| part.guest) {
-        shadow(&mut parts, &mut out.shadowed);
+        let claims: Vec<&Family> =
+            blocks.iter().flat_map(|block| block.claims.iter().copied().flatten()).collect();
+        shadow(&mut parts, &claims, &mut out.shadowed);
     }
     parts.sort_by(|a, b| a.name.cmp(&b.name));
     if format.is_openmetrics() || format.syntax == Syntax::Protobuf {
@@ -123,11 +125,12 @@ fn part<'a>(span: &'a Span, lines: &'a [u8], escaping: Escaping) -> Part<'a> {
     part
 }
 
-/// Takes out guest families one of whose sample names a built-in family has.
-fn shadow(parts: &mut Vec<Part<'_>>, shadowed: &mut Vec<String>) {
+/// Takes out guest families one of whose sample names a built-in family has or claims.
+fn shadow(parts: &mut Vec<Part<'_>>, claims: &[&Family], shadowed: &mut Vec<String>) {
     let own: HashSet<Cow<'_, str>> =
         parts.iter().filter(|part| !part.guest).flat_map(Part::names).collect();
-    let keeps = |part: &Part<'_>| !part.guest || !part.names().any(|name| own.contains(&name));
+    let taken = |name: &str| own.contains(name) || claims.iter().any(|family| family.covers(name));
+    let keeps = |part: &Part<'_>| !part.guest || !part.names().any(|name| taken(&name));
     let keeps: Vec<bool> = parts.iter().map(keeps).collect();
     let mut verdicts = keeps.into_iter();
     parts.retain(|part| {
@@ -287,6 +290,16 @@ mod tests {
         let body = String::from_utf8(encoded.body).unwrap();
         assert!(body.contains("{cpu=\"0\"} 1\n") && !body.contains("99"), "{body}");
         assert_eq!(encoded.shadowed, ["node_cpu_frequency_hertz", "node_cpu"]);
+    }
+
+    #[test]
+    fn a_guest_does_not_stand_in_for_a_collector_that_failed() {
+        static CLAIMS: &[&[Family]] = &[&[Family::gauge("node_cpu_*_hertz", "", &[])]];
+        let gauge = guest(Kind::Gauge, "node_cpu_frequency_hertz", "node_cpu_frequency_hertz 99\n");
+        let failed = Block { claims: CLAIMS, ..Block::default() };
+        let encoded = encode(&[&gauge, &failed], Format::TEXT);
+        assert_eq!(String::from_utf8(encoded.body).unwrap(), "");
+        assert_eq!(encoded.shadowed, ["node_cpu_frequency_hertz"]);
     }
 
     #[test]

@@ -9,6 +9,9 @@ pub struct Block {
     pub(crate) spans: Vec<Span>,
     /// What was left out and why, one clause each; the collector as a whole went on.
     pub remarks: Vec<String>,
+    /// Declared families that no guest may stand in for, though they are not here: those of a
+    /// collector that failed or ran late.
+    pub claims: &'static [&'static [Family]],
 }
 
 /// A stretch of lines of one family: it ends at `end` and starts where the one before it ends.
