@@ -32,11 +32,11 @@ pub(crate) fn skip(name: &str, reason: &str) {
     }
 }
 
-/// A real peer's binary from `HYBRID_PEERS` or the cache of `tests/ground/peers`, or why there is
+/// A real peer's binary from `HYBRID_PEERS`, `KUBEBUILDER_ASSETS` or the cache of `tests/ground/peers`, or why there is
 /// none.
 pub(crate) fn peer(name: &str) -> Result<PathBuf, String> {
-    let ready = env::var_os("HYBRID_PEERS").map(PathBuf::from);
-    for dir in ready.into_iter().chain(cache().map(|cache| cache.join("bin"))) {
+    let ready = ["HYBRID_PEERS", "KUBEBUILDER_ASSETS"].into_iter().filter_map(env::var_os);
+    for dir in ready.map(PathBuf::from).chain(cache().map(|cache| cache.join("bin"))) {
         let file = dir.join(name);
         if file.is_file() {
             return Ok(file);
@@ -147,7 +147,8 @@ fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn cache() -> Option<PathBuf> {
+/// The folder that keeps the real peers between runs.
+pub(crate) fn cache() -> Option<PathBuf> {
     env::var_os("HYBRID_GROUND_CACHE").map(PathBuf::from).or_else(|| {
         let caches = env::var_os("XDG_CACHE_HOME")
             .map(PathBuf::from)

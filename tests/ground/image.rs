@@ -1,0 +1,41 @@
+//! Container images of static binaries: our own, and the one that holds a pod's namespaces.
+
+use super::done;
+use crate::support::{program, root};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+/// Our own image's name.
+pub(crate) const EXPORTER: &str = "docker.io/ground/hybrid-exporter:1";
+
+/// Our own binary, linked statically, or why there is none.
+pub(crate) fn binary() -> Result<PathBuf, String> {
+    let file = env::var_os("HYBRID_STATIC_BINARY").map(PathBuf::from);
+    file.filter(|file| file.is_file())
+        .ok_or_else(|| "no static binary: tests/run builds it (HYBRID_STATIC_BINARY)".to_owned())
+}
+
+/// Writes the archive of our own image below `dir`.
+pub(crate) fn exporter(dir: &Path) -> Result<PathBuf, String> {
+    let binary = binary()?;
+    Ok(write(dir, EXPORTER, "bin/hybrid-exporter", &binary, &["/bin/hybrid-exporter"]))
+}
+
+/// Writes the archive of the image that the kubelet runs beside each pod.
+pub(super) fn pause(dir: &Path) -> Result<PathBuf, String> {
+    let busybox = program("busybox")?;
+    let sleep = ["/bin/busybox", "sleep", "infinity"];
+    Ok(write(dir, "docker.io/ground/pause:1", "bin/busybox", &busybox, &sleep))
+}
+
+fn write(dir: &Path, name: &str, path: &str, binary: &Path, command: &[&str]) -> PathBuf {
+    let stem = name.rsplit(['/', ':']).nth(1).expect("a name with a tag");
+    let out = dir.join(format!("{stem}.tar"));
+    let file = format!("{path}={}", binary.display());
+    let mut args = vec![name, out.to_str().expect("a UTF-8 path"), &file, "--"];
+    args.extend(command);
+    done(60, root().join("tests/ground/image"), &args, b"");
+    out
+}
