@@ -9,7 +9,8 @@ use crate::flags::{
     LOG_FORMAT, LOG_LEVEL, MAX_CONNECTIONS, MAX_REQUESTS, PROCFS, ROOTFS, SYSFS, TELEMETRY_PATH,
     UDEV_DATA, Values,
 };
-use collect::{Clock, Context, Opt, OptKind, Options, Root, Spec};
+use crate::registry::{GROUPS, Group};
+use collect::{Clock, Context, Opt, OptKind, Options, Root, Shared, Spec};
 use std::{
     fmt, io,
     net::{SocketAddr, ToSocketAddrs},
@@ -139,6 +140,11 @@ fn from_environment(
             values.insert(CONFIG_FILE.name.to_owned(), vec![text.clone()]);
             continue;
         }
+        // The name that every D-Bus client heeds.
+        if variable == "DBUS_SYSTEM_BUS_ADDRESS" && !text.is_empty() {
+            values.entry(systemd::BUS_ADDRESS.name.to_owned()).or_insert(vec![text.clone()]);
+            continue;
+        }
         let names = |flag: &Flag| {
             flags::variable(&flag.name) == *variable
                 || flag.aliases.iter().any(|alias| flags::variable(alias) == *variable)
@@ -188,14 +194,19 @@ impl Config {
                 .map(|text| text.parse().map_err(|what| wrong(&LISTEN_ADDRESS, what)))
                 .collect::<Result<_, _>>()?,
         };
-        let enabled = host::COLLECTORS
-            .iter()
-            .copied()
-            .filter(|spec| match values.get(&flags::switch_of(spec.name)) {
-                Some(texts) => texts.last().is_some_and(|text| text == "true"),
-                None => spec.default && !options.switch(&DISABLE_DEFAULTS),
-            })
-            .collect();
+        let mut enabled = Vec::new();
+        for group in &GROUPS {
+            if mode(group, &options)? {
+                enabled.extend(group.collectors.iter().copied().filter(|spec| {
+                    let switch = values.get(&flags::switch_of(spec.name));
+                    match switch.filter(|_| group.mode.is_none()) {
+                        Some(texts) => texts.last().is_some_and(|text| text == "true"),
+                        None if group.mode.is_some() => spec.default,
+                        None => spec.default && !options.switch(&DISABLE_DEFAULTS),
+                    }
+                }));
+            }
+        }
         Ok(Self {
             listen,
             telemetry_path: telemetry_path(options.text(&TELEMETRY_PATH))?,
@@ -227,6 +238,7 @@ impl Config {
                 udev: root(&UDEV_DATA),
                 options,
                 clock: Clock::new(SystemTime::now),
+                shared: Shared::default(),
             },
             enabled,
             warnings,
@@ -236,6 +248,17 @@ impl Config {
 
 fn wrong(opt: &Opt, what: String) -> Error {
     Error::Value { name: format!("--{}", opt.name), what }
+}
+
+/// Whether a group's collectors are enabled together: `auto` or `on`, and not `off`.
+fn mode(group: &Group, options: &Options) -> Result<bool, Error> {
+    let Some(opt) = group.mode else { return Ok(true) };
+    match options.text(opt) {
+        "auto" if options.switch(&DISABLE_DEFAULTS) => Ok(options.is_set(opt)),
+        "auto" | "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(wrong(opt, format!("expected auto, on or off, found {other:?}"))),
+    }
 }
 
 fn limit(options: &Options, opt: &Opt) -> Result<usize, Error> {

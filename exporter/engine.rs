@@ -6,8 +6,11 @@
 //! What is not ready at the deadline is left out and flagged; it is not started again until it has
 //! come back.
 
-use crate::selfmetrics::SelfMetrics;
-use collect::{Collector, Context, Error, Spec};
+use crate::{
+    registry::{self, NODE, PARTS},
+    selfmetrics::SelfMetrics,
+};
+use collect::{Bell, Collector, Context, Error, Line, Source, Spec};
 use exposition::{Block, Encoded, Family, Format, Writer, encode};
 use std::{
     collections::HashSet,
@@ -15,7 +18,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -44,15 +47,26 @@ static NO_DATA: Family = Family::gauge(
     "Whether the machine has nothing for the collector to read, which is no failure.",
     &["collector"],
 );
+static SOURCE_UP: Family = Family::gauge(
+    "hybrid_source_up",
+    "Whether what pushes to the exporter is connected and its cache is kept true.",
+    &["source"],
+);
 /// The families that the engine adds to every scrape.
-pub static FAMILIES: [&Family; 4] = [&SUCCESS, &DURATION, &TIMED_OUT, &NO_DATA];
+pub static FAMILIES: [&Family; 5] = [&SUCCESS, &DURATION, &TIMED_OUT, &NO_DATA, &SOURCE_UP];
+
+/// How long a scrape waits for sources to make their caches certain, while other collectors run.
+const REFRESH: Duration = Duration::from_millis(250);
+/// The same before a source has answered for the first time: it reads everything then.
+const FIRST_REFRESH: Duration = Duration::from_secs(1);
 
 /// The collectors that are enabled, and the scrapes that run over them.
 #[derive(Debug)]
 pub struct Engine {
     slots: Vec<Arc<Slot>>,
-    /// Scrapes of everything, and of one part: those that peers ask for at the same time share.
-    gates: [Gate; 2],
+    sources: Vec<Running>,
+    /// Scrapes of everything, and of each part: those that peers ask for at the same time share.
+    gates: [Gate; 1 + PARTS.len()],
     own: Option<Arc<SelfMetrics>>,
 }
 
@@ -133,10 +147,21 @@ pub struct Last {
     pub remarks: Vec<String>,
 }
 
+/// A source that runs, or will once [`Engine::start`] is called.
+struct Running {
+    name: &'static str,
+    bell: Bell,
+    answered: Arc<AtomicBool>,
+    waiting: Mutex<Option<(Box<dyn Source>, Line)>>,
+}
+
 /// One enabled collector.
 #[derive(Debug)]
 struct Slot {
     spec: &'static Spec,
+    part: &'static str,
+    /// The source that feeds it.
+    source: Option<&'static str>,
     context: Context,
     seat: Mutex<Seat>,
     returned: Condvar,
@@ -157,12 +182,18 @@ struct Run {
     slots: Vec<Arc<Slot>>,
     begun: Instant,
     deadline: Instant,
-    /// The collector that is to begin next.
+    /// The collectors that read for themselves, then those that a source feeds.
+    lanes: [Lane; 2],
+    results: Mutex<Results>,
+    finished: Notify,
+}
+
+/// A stretch of a run's slots, and how many of them have begun.
+struct Lane {
     next: AtomicUsize,
     /// Workers that wait for a thread.
     queued: AtomicUsize,
-    results: Mutex<Results>,
-    finished: Notify,
+    end: usize,
 }
 
 #[derive(Default)]
@@ -210,7 +241,31 @@ impl Engine {
             .iter()
             .map(|spec| Ok(Arc::new(Slot::new(spec, context)?)))
             .collect::<Result<_, Error>>()?;
-        Ok(Self { slots, gates: <[Gate; 2]>::default(), own })
+        let mut sources: Vec<Running> = Vec::new();
+        for source in enabled.iter().filter_map(|spec| registry::group(spec).source) {
+            if sources.iter().any(|running| running.name == source.name) {
+                continue;
+            }
+            if let Some(waiting) = (source.build)(context)? {
+                sources.push(Running::new(source.name, waiting));
+            }
+        }
+        let gates = <[Gate; 1 + PARTS.len()]>::default();
+        Ok(Self { slots, sources, gates, own })
+    }
+
+    /// Starts the sources on the runtime that this is called from.
+    pub fn start(&self) {
+        for running in &self.sources {
+            if let Some((source, line)) = lock(&running.waiting).take() {
+                drop(tokio::spawn(source.run(line)));
+            }
+        }
+    }
+
+    /// Tells the sources to end.
+    pub fn stop(&self) {
+        self.sources.iter().for_each(|running| running.bell.stop());
     }
 
     /// Runs the selected collectors and gives what was ready at `deadline`.
@@ -224,12 +279,15 @@ impl Engine {
         deadline: time::Instant,
     ) -> Result<Arc<Scrape>, Refusal> {
         let slots = self.select(select)?;
-        let [all, part] = &self.gates;
+        let [all, parts @ ..] = &self.gates;
         let gate = match select {
-            Select::All => all,
-            Select::Part(_) => part,
-            Select::Only(_) | Select::Except(_) => return Ok(self.run(slots, deadline).await),
+            Select::All => Some(all),
+            Select::Part(part) => {
+                PARTS.iter().zip(parts).find(|(name, _)| *name == part).map(|(_, gate)| gate)
+            }
+            Select::Only(_) | Select::Except(_) => None,
         };
+        let Some(gate) = gate else { return Ok(self.run(slots, deadline).await) };
         let came = Instant::now();
         let guest = gate.enter();
         // A scrape in progress may have a later deadline than this request: after half of the time
@@ -250,7 +308,7 @@ impl Engine {
     pub fn status(&self) -> Vec<Status> {
         let status = |slot: &Arc<Slot>| {
             let (state, last) = lock(&slot.status).clone();
-            Status { name: slot.spec.name, doc: slot.spec.doc, part: "node", state, last }
+            Status { name: slot.spec.name, doc: slot.spec.doc, part: slot.part, state, last }
         };
         self.slots.iter().map(status).collect()
     }
@@ -260,13 +318,16 @@ impl Engine {
             self.slots.iter().filter(|slot| keep(slot.spec.name)).cloned().collect()
         };
         match select {
-            Select::All | Select::Part(_) => Ok(self.slots.clone()),
+            Select::All => Ok(self.slots.clone()),
+            Select::Part(part) => {
+                Ok(self.slots.iter().filter(|slot| slot.part == *part).cloned().collect())
+            }
             Select::Except(names) => Ok(pick(&|name| !names.iter().any(|n| n == name))),
             Select::Only(names) => {
                 let enabled: HashSet<&str> = self.slots.iter().map(|s| s.spec.name).collect();
                 match names.iter().find(|name| !enabled.contains(name.as_str())) {
                     None => Ok(pick(&|name| names.iter().any(|n| n == name))),
-                    Some(name) if host::COLLECTORS.iter().any(|spec| spec.name == name) => {
+                    Some(name) if registry::specs().any(|spec| spec.name == name) => {
                         Err(Refusal::Disabled(name.clone()))
                     }
                     Some(name) => Err(Refusal::Missing(name.clone())),
@@ -275,12 +336,15 @@ impl Engine {
         }
     }
 
-    async fn run(&self, slots: Vec<Arc<Slot>>, deadline: time::Instant) -> Arc<Scrape> {
+    async fn run(&self, mut slots: Vec<Arc<Slot>>, deadline: time::Instant) -> Arc<Scrape> {
+        slots.sort_by_key(|slot| slot.source.is_some());
+        let pulled = slots.iter().filter(|slot| slot.source.is_none()).count();
+        let refreshed = self.refresh(&slots, deadline);
+        tokio::pin!(refreshed);
         let run = Arc::new(Run {
             begun: Instant::now(),
             deadline: deadline.into_std(),
-            next: AtomicUsize::new(0),
-            queued: AtomicUsize::new(0),
+            lanes: [Lane::new(0, pulled), Lane::new(pulled, slots.len())],
             results: Mutex::new(Results {
                 outcomes: slots.iter().map(|_| None).collect(),
                 ..Results::default()
@@ -288,22 +352,56 @@ impl Engine {
             finished: Notify::new(),
             slots,
         });
-        run.start_worker();
-        let mut begun = 0;
+        run.start_worker(0);
+        let (mut begun, mut fed) = ([0; 2], false);
         while !run.slots.is_empty() {
-            let now = run.next.load(Ordering::Relaxed);
+            let now = run.begun();
             tokio::select! {
                 () = run.finished.notified() => break,
                 () = time::sleep_until(deadline) => break,
-                () = time::sleep(STALL), if now < run.slots.len() => {
-                    if now == begun && run.queued.load(Ordering::Relaxed) == 0 {
-                        run.start_worker();
+                () = &mut refreshed, if !fed => {
+                    fed = true;
+                    run.start_worker(1);
+                }
+                () = time::sleep(STALL) => {
+                    for (lane, (now, before)) in now.iter().zip(begun).enumerate() {
+                        if *now == before && (lane == 0 || fed) && run.queued(lane) == 0 {
+                            run.start_worker(lane);
+                        }
                     }
                 }
             }
             begun = now;
         }
         Arc::new(self.finish(&run))
+    }
+
+    /// Tells the sources of these slots that a scrape begins, and waits a little for their answers.
+    fn refresh(
+        &self,
+        slots: &[Arc<Slot>],
+        deadline: time::Instant,
+    ) -> impl Future<Output = ()> + use<> {
+        let now = time::Instant::now();
+        let half = deadline.saturating_duration_since(now) / 2;
+        let feeds = |running: &&Running| slots.iter().any(|s| s.source == Some(running.name));
+        let rung: Vec<_> = self
+            .sources
+            .iter()
+            .filter(feeds)
+            .map(|running| {
+                let known = running.answered.load(Ordering::Relaxed);
+                let bound = if known { REFRESH } else { FIRST_REFRESH };
+                (running.bell.ring(), now + bound.min(half), Arc::clone(&running.answered))
+            })
+            .collect();
+        async move {
+            for (answer, until, answered) in rung {
+                if time::timeout_at(until, answer).await.is_ok() {
+                    answered.store(true, Ordering::Relaxed);
+                }
+            }
+        }
     }
 
     /// Closes the run, flags what is not ready and adds what the engine itself has to say.
@@ -319,10 +417,21 @@ impl Engine {
             .collect();
         let mut out = Writer::default();
         let rows = || run.slots.iter().zip(&outcomes).map(|(slot, o)| (slot.spec.name, o));
+        // These two are node_exporter's, about its collectors.
+        let node = || run.slots.iter().zip(rows()).filter(|(slot, _)| slot.part == NODE);
         out.family(&DURATION, |s| {
-            rows().for_each(|(name, o)| s.row(&[name], o.duration.as_secs_f64()));
+            node().for_each(|(_, (name, o))| s.row(&[name], o.duration.as_secs_f64()));
         });
-        out.family(&SUCCESS, |s| rows().for_each(|(name, o)| s.row(&[name], o.state == State::Ok)));
+        out.family(&SUCCESS, |s| {
+            node().for_each(|(_, (name, o))| s.row(&[name], o.state == State::Ok));
+        });
+        out.family(&SOURCE_UP, |s| {
+            for running in &self.sources {
+                if run.slots.iter().any(|slot| slot.source == Some(running.name)) {
+                    s.row(&[running.name], running.bell.health().up);
+                }
+            }
+        });
         out.family(&TIMED_OUT, |s| {
             rows().for_each(|(name, o)| s.row(&[name], o.state == State::TimedOut));
         });
@@ -399,8 +508,11 @@ impl Drop for Guest<'_> {
 impl Slot {
     fn new(spec: &'static Spec, context: &Context) -> Result<Self, Error> {
         let collector = (spec.build)(context)?;
+        let group = registry::group(spec);
         Ok(Self {
             spec,
+            part: group.part,
+            source: group.source.map(|source| source.name),
             context: context.clone(),
             seat: Mutex::new(Seat::Idle(collector)),
             returned: Condvar::new(),
@@ -503,10 +615,24 @@ impl std::fmt::Debug for Seat {
 // === impl Run ===
 
 impl Run {
-    fn start_worker(self: &Arc<Self>) {
-        let run = Arc::clone(self);
-        run.queued.fetch_add(1, Ordering::Relaxed);
-        drop(tokio::task::spawn_blocking(move || run.work()));
+    /// Starts a worker where the lane has something left to begin.
+    fn start_worker(self: &Arc<Self>, lane: usize) {
+        let left = |lane: &Lane| lane.next.load(Ordering::Relaxed) < lane.end;
+        if self.lanes.get(lane).is_some_and(left) {
+            let run = Arc::clone(self);
+            self.lanes.get(lane).map(|lane| lane.queued.fetch_add(1, Ordering::Relaxed));
+            drop(tokio::task::spawn_blocking(move || run.work(lane)));
+        }
+    }
+
+    /// Workers of a lane that wait for a thread.
+    fn queued(&self, lane: usize) -> usize {
+        self.lanes.get(lane).map_or(0, |lane| lane.queued.load(Ordering::Relaxed))
+    }
+
+    /// How far each lane has begun.
+    fn begun(&self) -> [usize; 2] {
+        self.lanes.each_ref().map(|lane| lane.next.load(Ordering::Relaxed))
     }
 
     /// The outcome of a collector that is not done at the deadline.
@@ -521,12 +647,14 @@ impl Run {
         }
     }
 
-    /// Runs collectors until none is left to begin.
-    fn work(&self) {
-        self.queued.fetch_sub(1, Ordering::Relaxed);
+    /// Runs collectors until none is left to begin in the lane.
+    fn work(&self, lane: usize) {
+        let Some(lane) = self.lanes.get(lane) else { return };
+        lane.queued.fetch_sub(1, Ordering::Relaxed);
         loop {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(slot) = self.slots.get(index) else { return };
+            let index = lane.next.fetch_add(1, Ordering::Relaxed);
+            let slot = self.slots.get(..lane.end).and_then(|slots| slots.get(index));
+            let Some(slot) = slot else { return };
             let outcome = slot.collect(self).unwrap_or_else(|| self.late(slot));
             let mut results = lock(&self.results);
             if results.closed {
@@ -541,6 +669,30 @@ impl Run {
                 return;
             }
         }
+    }
+}
+
+// === impl Lane ===
+
+impl Lane {
+    fn new(start: usize, end: usize) -> Self {
+        Self { next: AtomicUsize::new(start), queued: AtomicUsize::new(0), end }
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    fn new(name: &'static str, source: Box<dyn Source>) -> Self {
+        let (line, bell) = Line::new();
+        let waiting = Mutex::new(Some((source, line)));
+        Self { name, bell, answered: Arc::default(), waiting }
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,7 @@
 //! A setting has one name everywhere: `--web.max-requests`, `HYBRID_WEB_MAX_REQUESTS`,
 //! `web.max-requests:`.
 
+use crate::registry::GROUPS;
 use collect::{Opt, OptKind};
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -84,15 +85,21 @@ pub fn all() -> Vec<Flag> {
     for (heading, opts) in &OWN {
         flags.extend(opts.iter().map(|opt| Flag::new(opt, Cow::Borrowed(heading))));
     }
-    for spec in host::COLLECTORS {
-        let heading: Cow<'static, str> = Cow::Owned(format!("Collector {}", spec.name));
-        flags.push(Flag {
-            name: Cow::Owned(switch_of(spec.name)),
-            doc: Cow::Borrowed(spec.doc),
-            kind: OptKind::Switch(spec.default),
-            aliases: &[],
-            hidden: false,
-            heading: heading.clone(),
+    for (group, spec) in GROUPS.iter().flat_map(|g| g.collectors.iter().map(move |s| (g, s))) {
+        let heading: Cow<'static, str> = match group.mode {
+            Some(mode) => Cow::Owned(format!("Part {}", mode.name)),
+            None => Cow::Owned(format!("Collector {}", spec.name)),
+        };
+        flags.push(match group.mode {
+            Some(mode) => Flag::new(mode, heading.clone()),
+            None => Flag {
+                name: Cow::Owned(switch_of(spec.name)),
+                doc: Cow::Borrowed(spec.doc),
+                kind: OptKind::Switch(spec.default),
+                aliases: &[],
+                hidden: false,
+                heading: heading.clone(),
+            },
         });
         flags.extend(spec.opts.iter().map(|opt| Flag::new(opt, heading.clone())));
     }

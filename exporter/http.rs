@@ -9,7 +9,7 @@ mod serve;
 
 pub use serve::{Bound, Server, bind};
 
-use crate::{config::HEALTH_PATHS, engine::Engine, selfmetrics::SelfMetrics};
+use crate::{config::HEALTH_PATHS, engine::Engine, registry::PARTS, selfmetrics::SelfMetrics};
 use axum::{
     Router,
     body::Body,
@@ -35,9 +35,6 @@ pub struct App {
     compressor: Compressor,
     started: Instant,
 }
-
-/// The parts that have a path of their own below the metrics' path.
-const PARTS: [&str; 1] = ["node"];
 
 // === impl App ===
 

@@ -83,6 +83,7 @@ fn metrics(
     let select = if collect.is_empty() { Select::All } else { Select::Only(collect) };
     let runtime = runtime()?;
     let scrape = runtime.block_on(async {
+        engine.start();
         let deadline = Instant::now() + PATIENCE;
         engine.scrape(&select, deadline).await
     });
@@ -107,10 +108,15 @@ fn serve(config: &Config) -> anyhow::Result<()> {
         tracing::info!(address = %bound.address, path = config.telemetry_path, "listening");
         listeners.push(bound);
     }
+    let sources = Arc::clone(&engine);
     let app = App::new(engine, Arc::clone(&own), &config.telemetry_path, config.max_requests);
     let server = Server { router: app.router(), own, max_connections: config.max_connections };
     let runtime = runtime()?;
-    let result = runtime.block_on(shutdown::serve(server, listeners));
+    let result = runtime.block_on(async {
+        sources.start();
+        shutdown::serve(server, listeners).await
+    });
+    sources.stop();
     // A stuck collector must not hold up the end.
     runtime.shutdown_background();
     result

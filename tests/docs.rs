@@ -5,7 +5,7 @@
 use crate::support::{EXPORTER, assert_file, child, read};
 use collect::{Opt, OptKind, Spec};
 use exposition::{Family, Kind, is_metric_name};
-use hybrid_exporter::{engine, selfmetrics};
+use hybrid_exporter::{engine, registry, selfmetrics};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -32,8 +32,12 @@ fn metrics_md() {
         by default is turned off by `--no-collector.NAME`, the others are turned on by \
         `--collector.NAME`.\n"
         .to_owned();
-    for spec in host::COLLECTORS {
-        let state = if spec.default { "On by default." } else { "Off by default." };
+    for spec in registry::specs() {
+        let state = match (registry::group(spec).mode, spec.default) {
+            (Some(mode), _) => format!("`--{}=off` turns it off.", mode.name),
+            (None, true) => "On by default.".to_owned(),
+            (None, false) => "Off by default.".to_owned(),
+        };
         write!(out, "\n## {}\n{} {state}\n", spec.name, spec.doc).expect("text");
         options(&mut out, spec);
         families(&mut out, spec.families());
@@ -81,7 +85,7 @@ fn declarations_are_sound() {
     let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
     let mut names = BTreeSet::new();
     let mut faults = Vec::new();
-    for spec in host::COLLECTORS {
+    for spec in registry::specs() {
         if !names.insert(spec.name) {
             faults.push(format!("two collectors are called {}", spec.name));
         }
@@ -89,16 +93,16 @@ fn declarations_are_sound() {
             faults.push(format!("{}: its doc is no sentence on one line", spec.name));
         }
         for opt in spec.opts {
-            if !opt.name.starts_with("collector.") || !opt.doc.ends_with('.') {
+            let mode = registry::group(spec).mode.map_or("collector", |mode| mode.name);
+            if !opt.name.starts_with(&format!("{mode}.")) || !opt.doc.ends_with('.') {
                 faults.push(format!("{}: option {} has an odd name or doc", spec.name, opt.name));
             }
         }
     }
-    if !host::COLLECTORS.is_sorted_by_key(|spec| spec.name) {
+    if !registry::GROUPS.iter().all(|g| g.collectors.is_sorted_by_key(|spec| spec.name)) {
         faults.push("the collectors are not sorted by name".to_owned());
     }
-    let declared = host::COLLECTORS
-        .iter()
+    let declared = registry::specs()
         .flat_map(|spec| spec.families().map(move |family| (spec.name, family)))
         .chain(own().map(|family| ("", family)));
     for (collector, family) in declared {
@@ -148,7 +152,7 @@ fn node_exporter_families_are_declared() {
             Some(row) => used[row] = true,
             None => faults.push(format!("{collector}\t{name}\t{what}")),
         };
-        let Some(spec) = host::COLLECTORS.iter().find(|spec| spec.name == collector) else {
+        let Some(spec) = registry::specs().find(|spec| spec.name == collector) else {
             absent.insert(collector.to_owned());
             continue;
         };

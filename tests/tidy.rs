@@ -6,7 +6,7 @@ use crate::support::{child, read, root};
 use std::{fs, path::Path};
 
 /// Crates, what of the workspace they may depend on, and what else they must never see.
-const EDGES: [(&str, &[&str], &[&str]); 5] = [
+const EDGES: [(&str, &[&str], &[&str]); 7] = [
     ("exposition", &[], &["tokio", "axum", "hyper", "serde", "rustix"]),
     ("syscall", &[], &["tokio", "axum", "hyper", "serde"]),
     ("model", &[], &["k8s-openapi", "kube", "zbus", "serde", "tokio", "axum"]),
@@ -15,6 +15,12 @@ const EDGES: [(&str, &[&str], &[&str]); 5] = [
         "host",
         &["collect", "exposition", "syscall"],
         &["tokio", "axum", "hyper", "kube", "zbus", "clap"],
+    ),
+    ("cgroup", &["collect"], &["tokio", "axum", "hyper", "kube", "zbus", "clap"]),
+    (
+        "systemd",
+        &["collect", "exposition", "model", "cgroup"],
+        &["axum", "hyper", "kube", "clap", "host"],
     ),
 ];
 

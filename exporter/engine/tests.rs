@@ -59,6 +59,7 @@ fn engine_with(specs: &[&'static Spec], own: Option<Arc<SelfMetrics>>) -> Arc<En
         udev: root,
         options: Options::default(),
         clock: Clock::new(|| std::time::SystemTime::UNIX_EPOCH),
+        shared: collect::Shared::default(),
     };
     Arc::new(Engine::new(&context, specs, own).unwrap())
 }

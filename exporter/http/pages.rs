@@ -2,8 +2,11 @@
 //!
 //! One page, no script, nothing from elsewhere; it follows the browser's light or dark theme.
 
-use super::{App, PARTS, answer};
-use crate::engine::{Last, State, Status};
+use super::{App, answer};
+use crate::{
+    engine::{Last, State, Status},
+    registry::{self, PARTS},
+};
 use axum::{
     body::Body,
     extract,
@@ -46,7 +49,7 @@ pub(super) async fn status(extract::State(app): extract::State<Arc<App>>) -> Res
 
 fn disabled(app: &App) -> Vec<&'static str> {
     let enabled = app.engine.status();
-    let names = host::COLLECTORS.iter().map(|spec| spec.name);
+    let names = registry::specs().map(|spec| spec.name);
     names.filter(|name| !enabled.iter().any(|status| status.name == *name)).collect()
 }
 

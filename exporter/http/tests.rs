@@ -91,6 +91,7 @@ fn start(specs: &[&'static Spec], path: &str, requests: usize, connections: usiz
         udev: root,
         options: Options::default(),
         clock: Clock::new(|| std::time::SystemTime::UNIX_EPOCH),
+        shared: collect::Shared::default(),
     };
     let own = Arc::new(SelfMetrics::new());
     let engine = Arc::new(Engine::new(&context, specs, None).unwrap());

@@ -35,6 +35,7 @@ fn main() {
         udev: root("udev"),
         options,
         clock: Clock::new(|| SystemTime::UNIX_EPOCH),
+        shared: collect::Shared::default(),
     };
     let mut collectors: Vec<Box<dyn Collector>> = host::COLLECTORS
         .iter()

@@ -7,6 +7,7 @@ mod error;
 mod filter;
 mod options;
 mod root;
+mod source;
 mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -16,4 +17,5 @@ pub use error::{Error, Faults, Result};
 pub use filter::Filter;
 pub use options::{Opt, OptKind, Options};
 pub use root::{Attr, File, Kept, Root, Stamp, Text};
+pub use source::{Bell, BuildSource, Call, Health, Line, Shared, Source, SourceSpec, Ticket};
 pub use spec::{Clock, Collector, Context, Spec};

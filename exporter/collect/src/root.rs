@@ -140,10 +140,13 @@ impl Root {
     /// exist or the device has no value for it (`EINVAL`, `ENODEV`, `EOPNOTSUPP`, …) or it may not
     /// be read.
     pub fn attr(&self, rel: impl AsRef<Path>) -> Attr<String> {
-        match self.read(rel) {
-            Ok(file) => Ok(Some(file.text.trim().to_owned())),
-            Err(Error::Read { source, .. }) if has_no_value(&source) => Ok(None),
-            Err(error) => Err(error),
+        let path = self.path(rel);
+        let mut bytes = Vec::new();
+        // What fits half a page is the whole value: the kernel prints it at once.
+        match open(&path).and_then(|file| read_from_start(&file, &mut bytes, Some(PAGE / 2))) {
+            Ok(()) => Ok(Some(lossy(bytes).trim().to_owned())),
+            Err(source) if has_no_value(&source) => Ok(None),
+            Err(source) => Err(Error::Read { path, source }),
         }
     }
 

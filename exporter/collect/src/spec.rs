@@ -1,6 +1,6 @@
 //! A collector and its entry in the registry.
 
-use crate::{Opt, Options, Result, Root};
+use crate::{Opt, Options, Result, Root, Shared};
 use exposition::{Family, Writer};
 use std::{fmt, time::SystemTime};
 
@@ -44,6 +44,8 @@ pub struct Context {
     pub options: Options,
     /// The wall clock.
     pub clock: Clock,
+    /// What a source and its collectors share.
+    pub shared: Shared,
 }
 
 /// The wall clock, or a clock that stands still in tests.

@@ -56,6 +56,7 @@ pub fn context(spec: &Spec, dir: &Path, options: &[(&str, &str)]) -> Context {
         udev: Root::new(dir.join("udev")),
         options: given,
         clock: Clock::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045)),
+        shared: crate::Shared::default(),
     }
 }
 

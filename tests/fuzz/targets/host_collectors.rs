@@ -125,5 +125,6 @@ fn context(dir: &Path) -> Context {
         udev: Root::new(dir.join("udev")),
         options,
         clock: Clock::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045)),
+        shared: collect::Shared::default(),
     }
 }

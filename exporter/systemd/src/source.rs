@@ -1,0 +1,637 @@
+//! The task that keeps the cache true: it connects, subscribes, reads every unit once, then follows
+//! signals; a scrape has it compare the cache with one `ListUnits` and read what no signal tells.
+//!
+//! A pass begins with `ListUnits` and ends when nothing is left to read. Units that are new, or whose
+//! state is another than the cache has, are read in the pass; all units are after a reload of systemd
+//! and every ten minutes. Losing the connection, or systemd on it, forgets everything.
+
+use crate::{
+    bus::{Client, Event, Lost, call, label, name_of},
+    cache::{Cache, Own, Status, Totals, Unit, as_str, state},
+    filter::Filter,
+    fold, options,
+    property::{Kind, Property, Set},
+    resolved,
+    system::Manager,
+};
+use collect::{Call, Context, Error, Health, Line, Options, Result, Source, SourceSpec, Ticket};
+use std::{
+    collections::{HashMap, VecDeque},
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::{self, Instant};
+use zbus::{Message, ObjectPath, Variant, message::Header};
+
+/// The source's entry in the registry.
+pub static SOURCE: SourceSpec =
+    SourceSpec { name: "systemd", build: |cx| Ok(Some(Box::new(Systemd::new(cx)?))) };
+
+const SYSTEMD: &str = "org.freedesktop.systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const OBJECT: &str = "/org/freedesktop/systemd1";
+const UNITS: &str = "/org/freedesktop/systemd1/unit/";
+const BUS: &str = "org.freedesktop.DBus";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+
+/// The first pause after a lost connection; it doubles up to the longest.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often everything is read again, in case that something was never told.
+const RESYNC: Duration = Duration::from_mins(10);
+
+/// What the bus is asked to pass on.
+const RULES: [&str; 3] = [
+    "type='signal',sender='org.freedesktop.systemd1',interface='org.freedesktop.DBus.Properties',\
+     member='PropertiesChanged',path_namespace='/org/freedesktop/systemd1/unit'",
+    "type='signal',sender='org.freedesktop.systemd1',\
+     interface='org.freedesktop.systemd1.Manager',member='Reloading'",
+    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',\
+     member='NameOwnerChanged',arg0='org.freedesktop.systemd1'",
+];
+
+pub(crate) struct Systemd {
+    cache: Arc<Cache>,
+    settings: Settings,
+}
+
+struct Settings {
+    addresses: String,
+    served: Option<Filter>,
+    served_by_node: Option<Filter>,
+    fold: bool,
+    max_units: usize,
+    ip: bool,
+    resolved: bool,
+}
+
+/// A connection and what is under way on it.
+struct Session<'a> {
+    client: Client<Asked>,
+    cache: &'a Cache,
+    settings: &'a Settings,
+    line: &'a Line,
+    /// systemd's unique name, by which its signals are known from forged ones.
+    owner: Option<String>,
+    calls: VecDeque<Asked>,
+    reads: VecDeque<(Arc<str>, Set)>,
+    stage: Stage,
+    pass: u32,
+    /// The scrape that the pass under way answers, and the one that the next will.
+    serving: Option<Ticket>,
+    asked: Option<Ticket>,
+    /// Whether the next pass reads every unit.
+    whole: bool,
+    resync: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// systemd has not been found on the bus yet.
+    Greeting,
+    /// A pass is under way.
+    Pass,
+    /// The cache follows signals.
+    Following,
+}
+
+/// A call that waits for its answer.
+enum Asked {
+    Match(&'static str),
+    Owner,
+    Subscribe,
+    Manager,
+    ManagerProperty(&'static str),
+    Resolved(&'static str),
+    List,
+    Property(Arc<str>, Property),
+}
+
+/// A row of `ListUnits`: name, description, load state, active state, sub state, followed unit, path,
+/// job, its type, its path.
+type Row<'a> = (
+    &'a str,
+    &'a str,
+    &'a str,
+    &'a str,
+    &'a str,
+    &'a str,
+    ObjectPath<'a>,
+    u32,
+    &'a str,
+    ObjectPath<'a>,
+);
+
+// === impl Systemd ===
+
+impl Systemd {
+    fn new(cx: &Context) -> Result<Self> {
+        let settings = Settings::new(&cx.options, cx.rootfs.as_path())?;
+        Ok(Self { cache: cx.shared.get(), settings })
+    }
+
+    /// Until the connection is lost; `None` where the process ends.
+    async fn follow(&self, line: &Line) -> Option<Lost> {
+        let connect = Client::connect(&self.settings.addresses);
+        tokio::pin!(connect);
+        let mut asked = None;
+        let connected = loop {
+            tokio::select! {
+                connected = &mut connect => break connected,
+                call = line.next() => match call {
+                    Call::Refresh(ticket) => asked = Some(ticket),
+                    Call::Stop => return None,
+                }
+            }
+        };
+        let (lost, open) = match connected {
+            Ok(client) => {
+                self.cache.lock().connections += 1;
+                let mut session = Session::new(client, &self.cache, &self.settings, line);
+                session.asked = asked;
+                let lost = session.run().await.err();
+                (lost, session.serving.max(session.asked))
+            }
+            Err(lost) => (Some(lost), asked),
+        };
+        if let Some(lost) = &lost {
+            self.lost(line, lost);
+        }
+        if let Some(ticket) = open {
+            line.answer(ticket);
+        }
+        lost
+    }
+
+    /// Says why there is nothing, once.
+    fn lost(&self, line: &Line, lost: &Lost) {
+        let reason = lost.to_string();
+        let mut state = self.cache.lock();
+        let health = if matches!(lost, Lost::Absent(_)) {
+            state.reset(Status::Absent(reason.clone()));
+            Health::absent(reason.clone())
+        } else {
+            state.reset(Status::Down(reason.clone()));
+            Health::down(reason.clone())
+        };
+        drop(state);
+        let absent = health.absent;
+        if line.health(health.clone()) == health {
+            return;
+        }
+        if absent {
+            tracing::debug!(source = "systemd", reason, "no such source here");
+        } else {
+            tracing::warn!(source = "systemd", reason, "source lost");
+        }
+    }
+}
+
+impl Source for Systemd {
+    fn run(self: Box<Self>, line: Line) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let mut pause = PAUSE;
+            loop {
+                let begun = Instant::now();
+                if self.follow(&line).await.is_none() {
+                    return;
+                }
+                if begun.elapsed() > LONGEST_PAUSE {
+                    pause = PAUSE;
+                }
+                let until = Instant::now() + pause;
+                loop {
+                    tokio::select! {
+                        () = time::sleep_until(until) => break,
+                        call = line.next() => match call {
+                            Call::Refresh(ticket) => line.answer(ticket),
+                            Call::Stop => return,
+                        }
+                    }
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        })
+    }
+}
+
+// === impl Settings ===
+
+impl Settings {
+    fn new(given: &Options, rootfs: &std::path::Path) -> Result<Self> {
+        let addresses = match given.text(&options::BUS_ADDRESS) {
+            "" => format!("unix:path={}", rootfs.join("run/dbus/system_bus_socket").display()),
+            text => text.to_owned(),
+        };
+        let filter = |wanted: bool, include, exclude| {
+            wanted.then(|| Filter::new(given, include, exclude)).transpose()
+        };
+        let max = given.text(&options::MAX_UNITS);
+        let max_units = max.parse().map_err(|_| Error::Option {
+            option: options::MAX_UNITS.name.to_owned(),
+            what: format!("expected a number of units, found {max:?}"),
+        })?;
+        let served = given.text(&options::MODE) != "off";
+        let by_node = given.switch(&options::NODE);
+        Ok(Self {
+            addresses,
+            served: filter(served, &options::INCLUDE, &options::EXCLUDE)?,
+            served_by_node: filter(by_node, &options::NODE_INCLUDE, &options::NODE_EXCLUDE)?,
+            fold: given.switch(&options::FOLD),
+            max_units,
+            ip: served && given.switch(&options::IP),
+            resolved: served && given.switch(&options::RESOLVED),
+        })
+    }
+
+    /// Which of the two name sets serve a unit.
+    fn verdict(&self, name: &str) -> (bool, bool) {
+        let keeps = |filter: &Option<Filter>| filter.as_ref().is_some_and(|f| f.keeps(name));
+        (keeps(&self.served), keeps(&self.served_by_node))
+    }
+}
+
+// === impl Session ===
+
+impl<'a> Session<'a> {
+    fn new(
+        client: Client<Asked>,
+        cache: &'a Cache,
+        settings: &'a Settings,
+        line: &'a Line,
+    ) -> Self {
+        let mut calls: VecDeque<Asked> = RULES.iter().map(|rule| Asked::Match(rule)).collect();
+        calls.push_back(Asked::Owner);
+        Self {
+            client,
+            cache,
+            settings,
+            line,
+            owner: None,
+            calls,
+            reads: VecDeque::new(),
+            stage: Stage::Greeting,
+            pass: 0,
+            serving: None,
+            asked: None,
+            whole: true,
+            resync: Instant::now() + RESYNC,
+        }
+    }
+
+    /// Until the connection is lost, or the process ends.
+    async fn run(&mut self) -> Result<(), Lost> {
+        loop {
+            self.send().await?;
+            if self.stage == Stage::Pass && self.client.is_idle() {
+                self.settled();
+                continue;
+            }
+            tokio::select! {
+                event = self.client.next() => self.handle(event?)?,
+                call = self.line.next() => match call {
+                    Call::Refresh(ticket) => {
+                        self.asked = Some(ticket);
+                        if self.stage == Stage::Following {
+                            self.begin();
+                        }
+                    }
+                    Call::Stop => return Ok(()),
+                },
+                () = time::sleep_until(self.resync), if self.stage == Stage::Following => {
+                    self.resync = Instant::now() + RESYNC;
+                    self.whole = true;
+                    self.begin();
+                }
+            }
+        }
+    }
+
+    /// Fills the window.
+    async fn send(&mut self) -> Result<(), Lost> {
+        let mut batch = Vec::new();
+        while batch.len() < self.client.room() {
+            let asked = match self.calls.pop_front() {
+                Some(asked) => asked,
+                None => match self.next_read() {
+                    Some(asked) => asked,
+                    None => break,
+                },
+            };
+            batch.push((asked.message()?, asked));
+        }
+        if batch.is_empty() { Ok(()) } else { self.client.send(batch).await }
+    }
+
+    fn next_read(&mut self) -> Option<Asked> {
+        loop {
+            let (name, set) = self.reads.front_mut()?;
+            if let Some(property) = set.take() {
+                return Some(Asked::Property(Arc::clone(name), property));
+            }
+            self.reads.pop_front();
+        }
+    }
+
+    /// Begins a pass.
+    fn begin(&mut self) {
+        self.stage = Stage::Pass;
+        self.pass = self.pass.wrapping_add(1);
+        self.serving = self.asked.take();
+        self.calls.push_back(Asked::List);
+        if self.settings.resolved {
+            self.calls.extend(resolved::PROPERTIES.map(Asked::Resolved));
+        }
+        let state = self.cache.lock();
+        self.calls.extend(state.manager.refreshed().map(Asked::ManagerProperty));
+        if self.whole {
+            return;
+        }
+        for (name, unit) in &state.units {
+            match &unit.own {
+                Own::Socket(socket) if socket.accept != Some(false) => {
+                    self.reads.push_back((Arc::clone(name), Set::SOCKET_COUNTERS));
+                }
+                Own::Service(_) if self.settings.ip && unit.served && unit.state == 0 => {
+                    self.reads.push_back((Arc::clone(name), Set::IP));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A pass is over: the cache is true as of its beginning.
+    fn settled(&mut self) {
+        self.stage = Stage::Following;
+        let mut state = self.cache.lock();
+        state.status = Status::Up;
+        drop(state);
+        if !self.line.health(Health::up()).up {
+            let units = self.cache.lock().units.len();
+            tracing::info!(source = "systemd", units, "source connected");
+        }
+        if let Some(ticket) = self.serving.take() {
+            self.line.answer(ticket);
+        }
+        if self.asked.is_some() || self.whole {
+            self.begin();
+        }
+    }
+
+    fn handle(&mut self, event: Event<Asked>) -> Result<(), Lost> {
+        match event {
+            Event::Reply(asked, message) => self.reply(asked, &message),
+            Event::Error(asked, name) => self.error(asked, &name),
+            Event::Signal(message) => self.signal(&message),
+        }
+    }
+
+    fn reply(&mut self, asked: Asked, message: &Message) -> Result<(), Lost> {
+        let body = message.body();
+        match asked {
+            Asked::Match(_) | Asked::Subscribe => {}
+            Asked::Owner => {
+                let owner: &str = body.deserialize()?;
+                self.owner = (!owner.is_empty()).then(|| owner.to_owned());
+                self.calls.extend([Asked::Subscribe, Asked::Manager]);
+                self.begin();
+            }
+            Asked::Manager => {
+                let properties: HashMap<&str, Variant<'_>> = body.deserialize()?;
+                self.cache.lock().manager = Manager::new(&properties);
+            }
+            Asked::ManagerProperty(name) => {
+                let value: Variant<'_> = body.deserialize()?;
+                self.cache.lock().manager.set(name, Some(&value));
+            }
+            Asked::Resolved(name) => {
+                let value: Variant<'_> = body.deserialize()?;
+                self.cache.lock().resolved.set(name, Some(&value));
+            }
+            Asked::List => {
+                let rows: Vec<Row<'_>> = body.deserialize()?;
+                self.list(&rows);
+            }
+            Asked::Property(name, property) => {
+                let value: Variant<'_> = body.deserialize()?;
+                let mut state = self.cache.lock();
+                if let Some(unit) = state.units.get_mut(&name) {
+                    unit.set(property, Some(&value));
+                }
+            }
+        }
+        self.cache.lock().heard = Some(std::time::Instant::now());
+        Ok(())
+    }
+
+    fn error(&mut self, asked: Asked, error: &str) -> Result<(), Lost> {
+        match asked {
+            Asked::Subscribe if error.ends_with(".AlreadySubscribed") => Ok(()),
+            Asked::Owner if error.ends_with(".NameHasNoOwner") => {
+                Err(Lost::Absent("the bus: systemd is not on it".to_owned()))
+            }
+            Asked::Match(_) | Asked::Owner | Asked::Subscribe | Asked::List => {
+                Err(Lost::Other(format!("{}: {error}", asked.member())))
+            }
+            Asked::Manager | Asked::ManagerProperty(_) => {
+                self.cache.lock().call_errors += 1;
+                Ok(())
+            }
+            // resolved may not run.
+            Asked::Resolved(name) => {
+                self.cache.lock().resolved.set(name, None);
+                Ok(())
+            }
+            Asked::Property(name, property) => {
+                let mut state = self.cache.lock();
+                // A unit may have gone, and an older systemd may not have the property.
+                let gone = ["UnknownObject", "NoSuchUnit", "UnknownProperty", "UnknownInterface"];
+                if !gone.iter().any(|gone| error.ends_with(gone)) {
+                    state.call_errors += 1;
+                }
+                if let Some(unit) = state.units.get_mut(&name) {
+                    unit.set(property, None);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Compares the cache with what systemd has loaded.
+    fn list(&mut self, rows: &[Row<'_>]) {
+        let whole = std::mem::take(&mut self.whole);
+        let mut totals = Totals::default();
+        let mut guard = self.cache.lock();
+        let state = &mut *guard;
+        for (name, _, load, active, _, _, _, job, job_type, _) in rows {
+            let active = self::state(active);
+            totals.states.get_mut(active).into_iter().for_each(|count| *count += 1);
+            if *job != 0 {
+                *totals.jobs.entry((*job_type).into()).or_default() += 1;
+            }
+            if *load != "loaded" {
+                continue;
+            }
+            if let Some(pattern) = fold::pattern(name).filter(|_| self.settings.fold) {
+                let row = totals.folded.get_mut(pattern).into_iter().flatten();
+                row.skip(usize::from(active != 0)).take(1).for_each(|count| *count += 1);
+                continue;
+            }
+            if let Some(pass) = state.skipped.get_mut(*name) {
+                *pass = self.pass;
+                continue;
+            }
+            if let Some((known, unit)) = find(&mut state.units, name) {
+                unit.pass = self.pass;
+                let kind = Kind::of(name);
+                let set = match (whole, unit.state != active) {
+                    (true, _) => Set::whole(kind, active != INACTIVE),
+                    (false, true) => Set::changed(kind),
+                    (false, false) => continue,
+                };
+                unit.state = active;
+                self.reads.push_back((known, set));
+                continue;
+            }
+            let (served, served_by_node) = self.settings.verdict(name);
+            if !served && !served_by_node {
+                state.skipped.insert((*name).into(), self.pass);
+            } else if state.units.len() >= self.settings.max_units {
+                totals.dropped += 1;
+            } else {
+                let name: Arc<str> = (*name).into();
+                let kind = Kind::of(&name);
+                let unit = Unit::new(kind, active);
+                let unit = Unit { served, served_by_node, pass: self.pass, ..unit };
+                state.units.insert(Arc::clone(&name), unit);
+                let set = Set::whole(kind, active != INACTIVE);
+                self.reads.push_back((name, set));
+            }
+        }
+        let pass = self.pass;
+        state.units.retain(|_, unit| unit.pass == pass);
+        state.skipped.retain(|_, seen| *seen == pass);
+        state.totals = totals;
+    }
+
+    fn signal(&mut self, message: &Message) -> Result<(), Lost> {
+        let header = message.header();
+        let is = |interface: &str, member: &str| {
+            header.interface().is_some_and(|i| i.as_str() == interface)
+                && header.member().is_some_and(|m| m.as_str() == member)
+        };
+        let sender = header.sender().map(zbus::names::UniqueName::as_str);
+        if is(BUS, "NameOwnerChanged") && sender.is_none_or(|sender| sender == BUS) {
+            let body = message.body();
+            let (name, old, _): (&str, &str, &str) = body.deserialize()?;
+            if name == SYSTEMD && !old.is_empty() {
+                return Err(Lost::Other("systemd left the bus".to_owned()));
+            }
+            return Ok(());
+        }
+        if sender != self.owner.as_deref() {
+            return Ok(());
+        }
+        if is(MANAGER, "Reloading") {
+            let body = message.body();
+            let begins: bool = body.deserialize()?;
+            if !begins {
+                self.whole = true;
+                if self.stage == Stage::Following {
+                    self.calls.push_back(Asked::Manager);
+                    self.begin();
+                }
+            }
+        } else if is(PROPERTIES, "PropertiesChanged") {
+            self.changed(&header, message)?;
+        }
+        self.cache.lock().heard = Some(std::time::Instant::now());
+        Ok(())
+    }
+
+    /// A unit says what it has become.
+    fn changed(&mut self, header: &Header<'_>, message: &Message) -> Result<(), Lost> {
+        let path = header.path().map_or("", |path| path.as_str());
+        let Some(name) = path.strip_prefix(UNITS).and_then(name_of) else { return Ok(()) };
+        let mut state = self.cache.lock();
+        let Some((name, unit)) = find(&mut state.units, &name) else { return Ok(()) };
+        let body = message.body();
+        let (interface, properties, _): (&str, HashMap<&str, Variant<'_>>, Vec<&str>) =
+            body.deserialize()?;
+        if let Some(active) = properties.get("ActiveState").and_then(as_str) {
+            unit.state = self::state(active);
+        }
+        for (property, value) in &properties {
+            if let Some(property) = Property::find(interface, property) {
+                unit.set(property, Some(value));
+            }
+        }
+        match &unit.own {
+            // When it elapses next is not told.
+            Own::Timer(_) if interface.ends_with(".Timer") => {
+                self.reads.push_back((name, Set::timer()));
+            }
+            Own::Service(service) if service.group.is_none() && unit.state == 0 => {
+                self.reads.push_back((name, Set::place()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The index of `inactive` in the states.
+const INACTIVE: usize = 3;
+
+/// A unit with the name that the map has for it.
+fn find<'a>(
+    units: &'a mut std::collections::BTreeMap<Arc<str>, Unit>,
+    name: &str,
+) -> Option<(Arc<str>, &'a mut Unit)> {
+    let known = units.get_key_value(name).map(|(known, _)| Arc::clone(known))?;
+    let unit = units.get_mut(name)?;
+    Some((known, unit))
+}
+
+// === impl Asked ===
+
+impl Asked {
+    fn message(&self) -> Result<Message, Lost> {
+        let manager =
+            |property: &str| call(SYSTEMD, OBJECT, PROPERTIES, "Get", &(MANAGER, property));
+        let bus = "/org/freedesktop/DBus";
+        Ok(match self {
+            Self::Match(rule) => call(BUS, bus, BUS, "AddMatch", rule)?,
+            Self::Owner => call(BUS, bus, BUS, "GetNameOwner", &SYSTEMD)?,
+            Self::Subscribe => call(SYSTEMD, OBJECT, MANAGER, "Subscribe", &())?,
+            Self::Manager => call(SYSTEMD, OBJECT, PROPERTIES, "GetAll", &MANAGER)?,
+            Self::ManagerProperty(property) => manager(property)?,
+            Self::Resolved(property) => {
+                let (name, path) = ("org.freedesktop.resolve1", "/org/freedesktop/resolve1");
+                let manager = "org.freedesktop.resolve1.Manager";
+                call(name, path, PROPERTIES, "Get", &(manager, property))?
+            }
+            Self::List => call(SYSTEMD, OBJECT, MANAGER, "ListUnits", &())?,
+            Self::Property(name, property) => {
+                let path = format!("{UNITS}{}", label(name));
+                call(SYSTEMD, &path, PROPERTIES, "Get", &property.names())?
+            }
+        })
+    }
+
+    fn member(&self) -> &'static str {
+        match self {
+            Self::Match(_) => "AddMatch",
+            Self::Owner => "GetNameOwner",
+            Self::Subscribe => "Subscribe",
+            Self::Manager => "GetAll",
+            Self::ManagerProperty(_) | Self::Resolved(_) | Self::Property(..) => "Get",
+            Self::List => "ListUnits",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
