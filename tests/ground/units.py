@@ -38,7 +38,7 @@ for i in range(46):
         write(f"genacc{i}@.service", "[Service]\nExecStart=/bin/cat\nStandardInput=socket\n")
         write(f"genacc{i}.socket", f"[Socket]\nListenStream=/run/genacc{i}.sock\nAccept=yes\n")
     else:
-        write(f"gen-{i}.socket", f"[Socket]\nListenStream=/run/gen-{i}.sock\nService={idle[i]}\n")
+        write(f"gen-{i}.socket", f"[Socket]\nListenStream=/run/gen-{i}.sock\nService={idle[i % len(idle)]}\n")
 subprocess.run(["systemctl", "daemon-reload"], check=True)
 
 

@@ -1,0 +1,175 @@
+//! systemd's units beside a real systemd 252: every value is what `systemctl show` says, `node_exporter`
+//! says the same of its families, and losing the bus leaves nothing stale behind.
+#![expect(clippy::disallowed_methods, reason = "the test puts programs into the host")]
+
+use crate::{
+    ground::host::Host,
+    support::{EXPORTER, peer, read, scrape::Scrape, skip},
+};
+use std::{collections::BTreeMap, fs, time::Duration};
+
+/// Services that are generated; the number for the measurements is in `tests/ground/units.py`.
+const SERVICES: &str = "90";
+const FLAGS: &str = "--collector.disable-defaults --collector.systemd --systemd=on \
+    --collector.systemd.enable-task-metrics --collector.systemd.enable-restarts-metrics \
+    --collector.systemd.enable-start-time-metrics";
+
+/// A host with generated units, and the exporter as one of them; or why there is none.
+fn host() -> Result<Host, String> {
+    let host = Host::start()?;
+    fs::copy(EXPORTER, host.shared().join("hybrid-exporter")).expect("the folder takes a file");
+    let script = host.shared().join("units.py");
+    fs::write(script, read("tests/ground/units.py")).expect("the folder takes a file");
+    host.run(60, &["python3", "/shared/units.py", SERVICES]);
+    host.unit("exporter", &format!("/shared/hybrid-exporter {FLAGS}"));
+    settle(&host);
+    Ok(host)
+}
+
+/// Waits until no unit is on its way.
+fn settle(host: &Host) {
+    crate::support::child::wait("no job", Duration::from_secs(30), || {
+        host.run(10, &["systemctl", "list-jobs"]).starts_with("No jobs").then_some(())
+    });
+}
+
+fn page(host: &Host, path: &str) -> Scrape {
+    Scrape::parse(&host.run(15, &["curl", "-s", &format!("http://localhost:10150{path}")]))
+}
+
+/// Waits until units are served.
+fn served(host: &Host) -> Scrape {
+    crate::support::child::wait("units", Duration::from_secs(15), || {
+        let page = page(host, "/metrics/systemd");
+        has_units(&page).then_some(page)
+    })
+}
+
+fn has_units(page: &Scrape) -> bool {
+    page.series.keys().any(|(name, _)| name == "systemd_unit_state")
+}
+
+/// What `systemctl show` says, by unit.
+fn shown(host: &Host) -> BTreeMap<String, BTreeMap<String, String>> {
+    let text = host.run(20, &["systemctl", "show", "--timestamp=us+utc", "--all", "*"]);
+    let block = |block: &str| {
+        let pairs = block.lines().filter_map(|line| line.split_once('='));
+        let pairs: BTreeMap<_, _> = pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        Some((pairs.get("Id")?.clone(), pairs))
+    };
+    text.split("\n\n").filter_map(block).collect()
+}
+
+#[test]
+fn values_equal_systemctl_show() {
+    let host = match host() {
+        Ok(host) => host,
+        Err(reason) => return skip("systemd::values_equal_systemctl_show", &reason),
+    };
+    let (page, shown) = (served(&host), shown(&host));
+    let get = |family: &str, labels: &[(&str, &str)]| {
+        let mut labels: Vec<(String, String)> =
+            labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        labels.sort();
+        page.series.get(&(family.to_owned(), labels)).copied()
+    };
+    let mut faults = Vec::new();
+    let mut compared = 0;
+    for (name, unit) in &shown {
+        let kind = name.rsplit('.').next().unwrap_or_default();
+        if unit.get("LoadState").map(String::as_str) != Some("loaded") || kind == "device" {
+            continue;
+        }
+        let mut same = |family: &str, labels: &[(&str, &str)], want: Option<f64>| {
+            compared += 1;
+            let got = get(family, labels);
+            if got != want {
+                faults.push(format!("{family} {labels:?}: {got:?}, systemctl says {want:?}"));
+            }
+        };
+        let text = |property: &str| unit.get(property).map_or("", String::as_str);
+        let number = |property: &str| text(property).parse::<f64>().ok().filter(|n| *n < 1e19);
+        for state in ["active", "activating", "deactivating", "inactive", "failed"] {
+            let is = f64::from(u8::from(text("ActiveState") == state));
+            let labels = [("name", name.as_str()), ("type", kind), ("state", state)];
+            same("systemd_unit_state", &labels, Some(is));
+        }
+        let labels = [("name", name.as_str()), ("type", kind)];
+        let named = &labels[..1];
+        match kind {
+            "service" => {
+                same("systemd_unit_tasks_max", &labels, number("TasksMax"));
+                // The exporter's own threads come and go.
+                if name != "exporter.service" {
+                    same("systemd_unit_tasks_current", named, number("TasksCurrent"));
+                }
+                same("systemd_service_restart_total", named, number("NRestarts"));
+                let service = [labels[0], labels[1], ("service_type", text("Type"))];
+                same("systemd_unit_info", &service, Some(1.0));
+            }
+            "socket" => {
+                same("systemd_socket_accepted_connections_total", named, number("NAccepted"));
+                same("systemd_socket_current_connections", named, number("NConnections"));
+                same("systemd_socket_refused_connections_total", named, number("NRefused"));
+            }
+            _ => {}
+        }
+    }
+    assert!(faults.is_empty(), "{} of {compared}: {faults:#?}", faults.len());
+    assert!(compared > 500, "only {compared} values were compared");
+}
+
+#[test]
+fn node_exporter_says_the_same() {
+    let name = "systemd::node_exporter_says_the_same";
+    let (peer, host) = match (peer("node_exporter"), host()) {
+        (Ok(peer), Ok(host)) => (peer, host),
+        (Err(reason), _) | (_, Err(reason)) => return skip(name, &reason),
+    };
+    fs::copy(peer, host.shared().join("node_exporter")).expect("the folder takes a file");
+    let flags = FLAGS.replace("--systemd=on", "--web.listen-address=:9100");
+    host.unit("peer", &format!("/shared/node_exporter {flags}"));
+    served(&host);
+    let theirs = crate::support::child::wait("the peer", Duration::from_secs(15), || {
+        let text = host.run(15, &["sh", "-c", "curl -s http://localhost:9100/metrics || true"]);
+        text.contains("node_systemd_unit_state").then(|| Scrape::parse(&text))
+    });
+    let ours = page(&host, "/metrics/node");
+    let of = |page: &Scrape| -> BTreeMap<_, _> {
+        let kept = page.series.iter().filter(|((name, labels), _)| {
+            // Both exporters' own tasks come and go.
+            name.starts_with("node_systemd_")
+                && !(name.ends_with("_tasks_current")
+                    && labels.iter().any(|(_, v)| v == "exporter.service" || v == "peer.service"))
+        });
+        kept.map(|(series, value)| (series.clone(), *value)).collect()
+    };
+    let (ours, theirs) = (of(&ours), of(&theirs));
+    assert!(theirs.len() > 500, "only {} series", theirs.len());
+    let differ: Vec<_> = theirs.iter().filter(|(k, v)| ours.get(*k) != Some(v)).collect();
+    assert!(differ.is_empty(), "{differ:#?}");
+    assert_eq!(ours.len(), theirs.len());
+}
+
+#[test]
+fn a_lost_bus_leaves_nothing_stale() {
+    let host = match host() {
+        Ok(host) => host,
+        Err(reason) => return skip("systemd::a_lost_bus_leaves_nothing_stale", &reason),
+    };
+    let up = |page: &Scrape| {
+        let series = ("hybrid_source_up".to_owned(), vec![("source".into(), "systemd".into())]);
+        page.series.get(&series).copied()
+    };
+    assert_eq!(up(&served(&host)), Some(1.0));
+    host.run(20, &["systemctl", "stop", "dbus.service", "dbus.socket"]);
+    let gone = crate::support::child::wait("no units", Duration::from_secs(5), || {
+        let page = page(&host, "/metrics/systemd");
+        (!has_units(&page)).then_some(page)
+    });
+    assert_eq!(up(&gone), Some(0.0));
+    host.run(20, &["systemctl", "start", "dbus.socket", "dbus.service"]);
+    served(&host);
+    host.run(20, &["systemctl", "daemon-reexec"]);
+    served(&host);
+}
