@@ -58,7 +58,7 @@ pub static FAMILIES: [&Family; 5] = [&SUCCESS, &DURATION, &TIMED_OUT, &NO_DATA, 
 /// How long a scrape waits for sources to make their caches certain, while other collectors run.
 const REFRESH: Duration = Duration::from_millis(250);
 /// The same before a source has answered for the first time: it reads everything then.
-const FIRST_REFRESH: Duration = Duration::from_secs(1);
+const FIRST_REFRESH: Duration = Duration::from_secs(3);
 
 /// The collectors that are enabled, and the scrapes that run over them.
 #[derive(Debug)]
