@@ -214,3 +214,12 @@ async fn selections() {
     let body = text(&engine, &rest, Duration::from_mins(1)).await;
     assert!(!body.contains("test_value"), "{body}");
 }
+
+#[tokio::test]
+async fn a_part_runs_its_own_collectors() {
+    let engine = engine(&[&GOOD]);
+    for (part, has) in [(NODE, true), ("systemd", false)] {
+        let body = text(&engine, &Select::Part(part), Duration::from_mins(1)).await;
+        assert_eq!(body.contains("test_value{from=\"good\"} 1\n"), has, "{part}: {body}");
+    }
+}
