@@ -22,6 +22,11 @@ pub fn expose_with(spec: &Spec, files: &[(&str, &str)], options: &[(&str, &str)]
     expose_tree(spec, dir.path(), options)
 }
 
+/// The sample lines of an exposition, without its headers.
+pub fn samples(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with('#')).map(|line| line.to_owned() + "\n").collect()
+}
+
 /// A temporary directory that holds `files`, as [`expose`] takes them.
 pub fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary directory");

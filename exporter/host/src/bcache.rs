@@ -272,12 +272,8 @@ fn number(file: &Text<'_>, text: &str) -> Result<f64> {
 
 #[cfg(test)]
 mod tests {
-    use collect::testing::{expose, expose_with};
+    use collect::testing::{expose, expose_with, samples};
     use expect_test::expect;
-
-    fn samples(text: &str) -> String {
-        text.lines().filter(|l| !l.starts_with('#')).map(|l| l.to_owned() + "\n").collect()
-    }
 
     #[test]
     fn set() {

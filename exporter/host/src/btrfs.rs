@@ -320,12 +320,8 @@ fn ratio(mode: &str, devices: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use collect::testing::{expose, tree};
+    use collect::testing::{expose, samples, tree};
     use expect_test::expect;
-
-    fn samples(text: &str) -> String {
-        text.lines().filter(|l| !l.starts_with('#')).map(|l| l.to_owned() + "\n").collect()
-    }
 
     #[test]
     fn unmounted() {

@@ -384,14 +384,10 @@ impl Properties {
 
 #[cfg(test)]
 mod tests {
-    use collect::testing::{context, expose, expose_with, tree};
+    use collect::testing::{context, expose, expose_with, samples, tree};
     use expect_test::expect;
     use exposition::{Format, Writer, encode};
     use std::{io::Write as _, time::Duration};
-
-    fn samples(text: &str) -> String {
-        text.lines().filter(|l| !l.starts_with('#')).map(|l| l.to_owned() + "\n").collect()
-    }
 
     #[test]
     fn disks() {

@@ -89,12 +89,8 @@ fn device(block: &Root, sysfs_name: &str, out: &mut Writer) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use collect::testing::expose;
+    use collect::testing::{expose, samples};
     use expect_test::expect;
-
-    fn samples(text: &str) -> String {
-        text.lines().filter(|l| !l.starts_with('#')).map(|l| l.to_owned() + "\n").collect()
-    }
 
     #[test]
     fn two_paths() {

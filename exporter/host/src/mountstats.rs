@@ -306,7 +306,7 @@ fn seconds(milliseconds: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use collect::testing::expose;
+    use collect::testing::{expose, samples};
     use expect_test::expect;
 
     const STATS: &str = "\
@@ -325,10 +325,6 @@ device srv:/a mounted on /mnt/a with fstype nfs4 statvers=1.1
 ";
     const INFO: &str =
         "9 1 0:42 / /mnt/a rw shared:1 - nfs4 srv:/a rw,mountaddr=5.5.5.5,addr=1.2.3.4\n";
-
-    fn samples(text: &str) -> String {
-        text.lines().filter(|l| !l.starts_with('#')).map(|l| l.to_owned() + "\n").collect()
-    }
 
     #[test]
     fn mounts() {

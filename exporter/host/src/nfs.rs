@@ -223,12 +223,8 @@ pub(crate) fn procedures(
 
 #[cfg(test)]
 mod tests {
-    use collect::testing::expose;
+    use collect::testing::{expose, samples};
     use expect_test::expect;
-
-    fn samples(text: &str) -> String {
-        text.lines().filter(|l| !l.starts_with('#')).map(|l| l.to_owned() + "\n").collect()
-    }
 
     fn nonzero(text: &str) -> String {
         text.lines().filter(|l| !l.ends_with(" 0")).map(|l| l.to_owned() + "\n").collect()

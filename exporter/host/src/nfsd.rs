@@ -187,12 +187,8 @@ fn write(families: &[Family], numbers: &[u64], out: &mut Writer) {
 
 #[cfg(test)]
 mod tests {
-    use collect::testing::expose;
+    use collect::testing::{expose, samples};
     use expect_test::expect;
-
-    fn samples(text: &str) -> String {
-        text.lines().filter(|l| !l.starts_with('#')).map(|l| l.to_owned() + "\n").collect()
-    }
 
     fn nonzero(text: &str) -> String {
         text.lines().filter(|l| !l.ends_with(" 0")).map(|l| l.to_owned() + "\n").collect()

@@ -92,12 +92,8 @@ fn expose(file: &Text<'_>, device: &str, out: &mut Writer) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use collect::testing::expose;
+    use collect::testing::{expose, samples};
     use expect_test::expect;
-
-    fn samples(text: &str) -> String {
-        text.lines().filter(|l| !l.starts_with('#')).map(|l| l.to_owned() + "\n").collect()
-    }
 
     #[test]
     fn disk() {
