@@ -4,7 +4,10 @@
 //! mount below `--path.rootfs`; where there is none, `node_btrfs_device_size_bytes` comes from sysfs
 //! and lacks the device's UUID.
 
-use crate::mounts::{Line, Mounts};
+use crate::{
+    mounts::{Line, Mounts},
+    number::seconds,
+};
 use collect::{Collector, Context, Faults, Result, Root, Spec, Text};
 use exposition::{Family, Writer};
 use rustix::fs::{Mode, OFlags};
@@ -257,18 +260,13 @@ fn commits(dir: &Root, uuid: &str, out: &mut Writer) -> Result<()> {
     out.family(&COMMITS, |s| commits.into_iter().for_each(|number| s.row(&[uuid], number)));
     for (family, number) in [(&LAST_COMMIT, last), (&MAX_COMMIT, max), (&COMMIT_SECONDS, total)] {
         if let Some(number) = number {
-            out.family(family, |s| s.row(&[uuid], seconds(number)));
+            out.family(family, |s| s.row(&[uuid], seconds(number, 1000)));
         }
     }
     faults.finish()
 }
 
 const COMMIT_KEYS: [&str; 4] = ["commits", "last_commit_ms", "max_commit_ms", "total_commit_ms"];
-
-#[expect(clippy::cast_precision_loss, reason = "285 000 years of commits are exact")]
-fn seconds(milliseconds: u64) -> f64 {
-    milliseconds as f64 / 1000.0
-}
 
 /// A directory for each type of block group, with one for each of its layouts.
 fn allocation(dir: &Root, uuid: &str, devices: usize, out: &mut Writer) -> Result<()> {

@@ -1,6 +1,5 @@
 //! Which units a name set serves: a fully anchored include and exclude, both of which may be given,
-//! as both peers have them. Only what each unit's verdict is needed for once is asked: it is kept
-//! with the unit.
+//! as both peers have them. A unit is asked about once: the verdict is kept with the unit.
 
 use collect::{Error, Opt, Options, Result};
 use regex_lite::Regex;
