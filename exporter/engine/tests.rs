@@ -165,20 +165,31 @@ async fn a_panic_is_a_failure_and_no_data_is_none() {
 #[tokio::test]
 async fn forty_clients_share_scrapes() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
+    static STARTED: Notify = Notify::const_new();
+    static LATCH: Latch = Latch::new();
     static COUNTED: Spec = spec!("counted", |out| {
         let n = RUNS.fetch_add(1, Ordering::Relaxed);
+        STARTED.notify_one();
+        LATCH.wait();
         out.family(&VALUE, |s| s.row(&["counted"], n));
         Ok(())
     });
     let engine = engine(&[&COUNTED]);
-    let clients = (0..40).map(|_| {
+    let client = || {
         let engine = Arc::clone(&engine);
         tokio::spawn(async move { text(&engine, &Select::All, Duration::from_mins(1)).await })
-    });
-    for client in clients.collect::<Vec<_>>() {
-        assert!(client.await.unwrap().contains("test_value{from=\"counted\"}"));
+    };
+    let first = client();
+    STARTED.notified().await;
+    // They ask while the first one's run is held, and are polled before the latch opens.
+    let others: Vec<_> = (1..40).map(|_| client()).collect();
+    tokio::task::yield_now().await;
+    LATCH.open();
+    assert!(first.await.unwrap().contains("test_value{from=\"counted\"} 0\n"));
+    for client in others {
+        assert!(client.await.unwrap().contains("test_value{from=\"counted\"} 1\n"));
     }
-    assert!(RUNS.load(Ordering::Relaxed) <= 2, "{} runs", RUNS.load(Ordering::Relaxed));
+    assert_eq!(RUNS.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
