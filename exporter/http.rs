@@ -4,6 +4,7 @@ pub mod compress;
 mod connection;
 mod metrics;
 mod pages;
+mod pieces;
 pub mod query;
 mod serve;
 

@@ -88,7 +88,7 @@ fn metrics(
         engine.scrape(&select, deadline).await
     });
     runtime.shutdown_background();
-    print(&scrape?.encode(format).body)
+    print(&scrape?.encode(format).plain())
 }
 
 fn serve(config: &Config) -> anyhow::Result<()> {

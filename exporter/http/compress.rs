@@ -14,7 +14,7 @@ pub struct Compressor {
 }
 
 /// RFC 1952: deflate, no flags, no time, fastest, unknown system.
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
+pub(super) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 
 // === impl Compressor ===
 

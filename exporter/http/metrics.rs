@@ -1,7 +1,10 @@
 //! The metrics: one request, one scrape, in the format and encoding that the client asked for.
 
-use super::{App, answer, query, text};
-use crate::engine::{Scrape, Select};
+use super::{App, answer, pieces::Pieces, query, text};
+use crate::{
+    engine::{Scrape, Select},
+    selfmetrics::SelfMetrics,
+};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -12,7 +15,6 @@ use axum::{
     response::Response,
 };
 use exposition::{ContentEncoding, Format};
-use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use std::{
     convert::Infallible,
@@ -68,8 +70,12 @@ async fn scrape(whole: Select, State(app): State<Arc<App>>, request: Request) ->
             }
         }
     };
-    app.own.sent(encoding.name().unwrap_or("identity"), body.len());
-    let body = Body::new(Guarded { body: Full::new(body.into()), _permit: permit });
+    let body = Body::new(Guarded {
+        body,
+        encoding: encoding.name().unwrap_or("identity"),
+        own: Arc::clone(&app.own),
+        _permit: permit,
+    });
     let mut response = answer(
         StatusCode::OK,
         [
@@ -89,8 +95,15 @@ fn make_body(
     scrape: &Scrape,
     format: Format,
     encoding: ContentEncoding,
-) -> (Vec<u8>, ContentEncoding) {
-    app.compressor.compress(scrape.encode(format).body, encoding)
+) -> (Making, ContentEncoding) {
+    let encoded = scrape.encode(format);
+    if encoded.inserts.is_empty() {
+        let (body, encoding) = app.compressor.compress(encoded.body, encoding);
+        (Making::Whole(Some(body.into())), encoding)
+    } else {
+        let (pieces, encoding) = Pieces::new(encoded, encoding);
+        (Making::Pieces(Box::new(pieces)), encoding)
+    }
 }
 
 /// A header's values as one list.
@@ -109,9 +122,17 @@ fn patience(headers: &HeaderMap) -> Duration {
     given.saturating_sub((given / 10).min(Duration::from_millis(500)))
 }
 
+/// A body that is made, or is made as it is sent.
+enum Making {
+    Whole(Option<Bytes>),
+    Pieces(Box<Pieces>),
+}
+
 /// A body that holds its place among `--web.max-requests` until it is sent or given up.
 struct Guarded {
-    body: Full<Bytes>,
+    body: Making,
+    encoding: &'static str,
+    own: Arc<SelfMetrics>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -121,17 +142,29 @@ impl HttpBody for Guarded {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let bytes = match &mut self.body {
+            Making::Whole(body) => body.take().filter(|bytes| !bytes.is_empty()),
+            Making::Pieces(pieces) => pieces.next(),
+        };
+        if let Some(bytes) = &bytes {
+            self.own.sent(self.encoding, bytes.len());
+        }
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        matches!(&self.body, Making::Whole(None))
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.body {
+            Making::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
+            Making::Pieces(pieces) => {
+                pieces.left().map_or_else(SizeHint::new, SizeHint::with_exact)
+            }
+        }
     }
 }
 

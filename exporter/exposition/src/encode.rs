@@ -1,7 +1,7 @@
 //! One scrape's blocks as one body: families sorted by name, each whole and once.
 
 use crate::{
-    Block, Escaping, Family, Format, Kind, Syntax,
+    Block, Escaping, Family, Format, Kind, Page, Syntax, Unpacker,
     format::is_label_name,
     is_metric_name,
     line::{self, Line},
@@ -10,15 +10,36 @@ use crate::{
     shape,
     writer::Span,
 };
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 /// A body, and what had to be left out of it.
 #[derive(Debug, Default)]
 pub struct Encoded {
-    /// The exposition.
+    /// The exposition, but for what is kept compressed.
     pub body: Vec<u8>,
+    /// What stands before the byte of the body at these places, in ascending order.
+    pub inserts: Vec<(usize, Insert)>,
     /// Names of guest families (textfiles) that built-in families of the same name replaced.
     pub shadowed: Vec<String>,
+}
+
+/// Compressed lines on their way out.
+#[derive(Debug)]
+pub enum Insert {
+    /// Lines that go out as they are.
+    Pages(Vec<Arc<Page>>),
+    /// A family that becomes one protobuf message.
+    Message(Message),
+}
+
+/// A family whose lines are yet to be transcoded, as all of them are needed at once then.
+#[derive(Debug)]
+pub struct Message {
+    name: String,
+    help: String,
+    kind: Kind,
+    lines: Vec<u8>,
+    pages: Vec<Arc<Page>>,
 }
 
 /// A family on its way out: all its lines, under the name that the format gives it.
@@ -28,6 +49,7 @@ pub(crate) struct Part<'a> {
     pub(crate) help: &'a str,
     pub(crate) kind: Kind,
     pub(crate) lines: Cow<'a, [u8]>,
+    pub(crate) pages: Vec<&'a Arc<Page>>,
     pub(crate) guest: bool,
 }
 
@@ -42,6 +64,8 @@ pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
     let spans = blocks.iter().flat_map(|block| block.spans());
     let mut parts: Vec<Part<'_>> =
         spans.map(|(span, lines)| part(span, lines, format.escaping)).collect();
+    let paged = blocks.iter().flat_map(|block| &block.pages);
+    parts.extend(paged.map(|(family, pages)| Part::of_pages(family, pages)));
     if parts.iter().any(|part| part.guest) {
         let claims: Vec<&Family> =
             blocks.iter().flat_map(|block| block.claims.iter().copied().flatten()).collect();
@@ -52,10 +76,13 @@ pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
         let joined = parts.chunk_by(|a, b| a.name == b.name).filter_map(join).collect();
         let parts = shape::untype(joined, format.is_openmetrics());
         for part in &parts {
-            if format.syntax == Syntax::Protobuf {
+            if format.syntax != Syntax::Protobuf {
+                openmetrics(&mut out.body, part);
+                out.insert(&part.pages);
+            } else if part.pages.is_empty() {
                 protobuf::family(&mut out.body, part);
             } else {
-                openmetrics(&mut out.body, part);
+                out.inserts.push((out.body.len(), Insert::Message(Message::of(part))));
             }
         }
         if format.is_openmetrics() {
@@ -78,6 +105,9 @@ pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
             [only] => out.body.extend_from_slice(&only.lines),
             _ => distinct(&mut out.body, group.iter().map(|part| &*part.lines)),
         }
+        for part in group {
+            out.insert(&part.pages);
+        }
     }
     out
 }
@@ -90,6 +120,7 @@ fn part<'a>(span: &'a Span, lines: &'a [u8], escaping: Escaping) -> Part<'a> {
         help: &family.help,
         kind: family.kind,
         lines: Cow::Borrowed(lines),
+        pages: Vec::new(),
         guest: span.guest,
     };
     if span.quoted && escaping != Escaping::AllowUtf8 {
@@ -149,6 +180,7 @@ fn join<'a>(group: &[Part<'a>]) -> Option<Part<'a>> {
         let mut lines = Vec::new();
         distinct(&mut lines, group.iter().map(|part| &*part.lines));
         part.lines = Cow::Owned(lines);
+        part.pages = group.iter().flat_map(|part| part.pages.iter().copied()).collect();
     }
     Some(part)
 }
@@ -211,7 +243,79 @@ fn header(out: &mut Vec<u8>, name: &str, kind: &str, help: &str, openmetrics: bo
     out.push(b'\n');
 }
 
+// === impl Encoded ===
+
+impl Encoded {
+    fn insert(&mut self, pages: &[&Arc<Page>]) {
+        if !pages.is_empty() {
+            let pages = pages.iter().map(|page| Arc::clone(page)).collect();
+            self.inserts.push((self.body.len(), Insert::Pages(pages)));
+        }
+    }
+
+    /// The whole exposition as one.
+    pub fn plain(self) -> Vec<u8> {
+        let Self { body, inserts, .. } = self;
+        if inserts.is_empty() {
+            return body;
+        }
+        let (mut out, mut done, mut unpacker) = (Vec::new(), 0, Unpacker::new());
+        for (at, insert) in &inserts {
+            out.extend_from_slice(body.get(done..*at).unwrap_or_default());
+            done = *at;
+            match insert {
+                Insert::Pages(pages) => pages.iter().for_each(|p| unpacker.unpack(p, &mut out)),
+                Insert::Message(message) => message.encode(&mut unpacker, &mut out),
+            }
+        }
+        out.extend_from_slice(body.get(done..).unwrap_or_default());
+        out
+    }
+}
+
+// === impl Message ===
+
+impl Message {
+    fn of(part: &Part<'_>) -> Self {
+        Self {
+            name: part.name.to_string(),
+            help: part.help.to_owned(),
+            kind: part.kind,
+            lines: part.lines.to_vec(),
+            pages: part.pages.iter().map(|page| Arc::clone(page)).collect(),
+        }
+    }
+
+    /// Appends the message behind its length.
+    pub fn encode(&self, unpacker: &mut Unpacker, out: &mut Vec<u8>) {
+        let mut lines = self.lines.clone();
+        self.pages.iter().for_each(|page| unpacker.unpack(page, &mut lines));
+        let part = Part {
+            name: Cow::Borrowed(&*self.name),
+            help: &self.help,
+            kind: self.kind,
+            lines: Cow::Owned(lines),
+            pages: Vec::new(),
+            guest: false,
+        };
+        protobuf::family(out, &part);
+    }
+}
+
 // === impl Part ===
+
+impl<'a> Part<'a> {
+    fn of_pages(family: &'a Family, pages: &'a [Arc<Page>]) -> Self {
+        Self {
+            name: Cow::Borrowed(&family.name),
+            help: &family.help,
+            kind: family.kind,
+            lines: Cow::Borrowed(&[]),
+            pages: pages.iter().filter(|page| !page.is_empty()).collect(),
+            guest: false,
+        }
+    }
+}
 
 impl Part<'_> {
     /// The names that the family's samples can have.
@@ -424,6 +528,57 @@ mod tests {
             text(&[&a], Format::OPENMETRICS),
             "# HELP a Say \\\"a\\\".\\n\n# TYPE a counter\na_total +Inf\n# EOF\n"
         );
+    }
+
+    #[test]
+    fn pages_stand_where_their_family_is() {
+        static PODS: Family = Family::counter("kube_x_total", "Pods.", &["pod"]);
+        let page = |lines: &str| Arc::new(crate::Packer::new().pack(lines.as_bytes()).unwrap());
+        let other: Arc<[_]> = [page("kube_x_total{pod=\"d\"} 4\n")].into();
+        let pages: Arc<[_]> = [
+            page("kube_x_total{pod=\"a\"} 1\nkube_x_total{pod=\"b\"} 2\n"),
+            page(""),
+            page("kube_x_total{pod=\"c\"} 3\n"),
+        ]
+        .into();
+        let a = block(|w| {
+            w.family(&Family::gauge("a", "", &[]), |s| s.value(1u64));
+            w.pages(&PODS, pages);
+            w.family(&Family::gauge("z", "", &[]), |s| s.value(1u64));
+        });
+        let b = block(|w| w.pages(&PODS, other));
+        assert_eq!((a.samples(), b.is_empty()), (5, false));
+        let blocks = [&a, &b];
+        expect![[r##"
+            # TYPE a gauge
+            a 1
+            # HELP kube_x Pods.
+            # TYPE kube_x counter
+            kube_x_total{pod="a"} 1
+            kube_x_total{pod="b"} 2
+            kube_x_total{pod="c"} 3
+            kube_x_total{pod="d"} 4
+            # TYPE z gauge
+            z 1
+            # EOF
+        "##]]
+        .assert_eq(&String::from_utf8(encode(&blocks, Format::OPENMETRICS).plain()).unwrap());
+        let text = encode(&blocks, Format::TEXT);
+        assert_eq!(text.inserts.len(), 2);
+        // What is compressed and what is not come to the same, in every format.
+        let lines = |block: &mut Writer| {
+            block.family(&Family::gauge("a", "", &[]), |s| s.value(1u64));
+            block.family(&PODS, |s| {
+                for (pod, value) in [("a", 1u64), ("b", 2), ("c", 3), ("d", 4)] {
+                    s.row(&[pod], value);
+                }
+            });
+            block.family(&Family::gauge("z", "", &[]), |s| s.value(1u64));
+        };
+        let whole = block(lines);
+        for format in [Format::TEXT, Format::OPENMETRICS, Format::PROTOBUF] {
+            assert_eq!(encode(&blocks, format).plain(), encode(&[&whole], format).body);
+        }
     }
 
     #[test]

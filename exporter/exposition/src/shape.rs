@@ -195,6 +195,7 @@ fn merge<'a>(out: &mut BTreeMap<String, Part<'a>>, name: String, part: Part<'a>)
             let mut lines = Vec::with_capacity(had.lines.len() + part.lines.len());
             crate::encode::distinct(&mut lines, [&*had.lines, &*part.lines]);
             had.lines = Cow::Owned(lines);
+            had.pages.extend(part.pages);
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Where a collector writes: sample lines in one buffer, and which family each stretch belongs to.
 
-use crate::{Family, Samples};
+use crate::{Family, Kind, Page, Samples};
+use std::sync::Arc;
 
 /// What one collector wrote in one scrape.
 #[derive(Debug, Default)]
 pub struct Block {
     pub(crate) lines: Vec<u8>,
     pub(crate) spans: Vec<Span>,
+    pub(crate) pages: Vec<(Family, Arc<[Arc<Page>]>)>,
     /// What was left out and why, one clause each; the collector as a whole went on.
     pub remarks: Vec<String>,
     /// Declared families that no guest may stand in for, though they are not here: those of a
@@ -56,6 +58,15 @@ impl Writer {
         }
     }
 
+    /// Adds lines that are kept compressed. No line may be in another page or stretch of the
+    /// family: they go out as they are, without a look at them. Not for histograms and summaries.
+    pub fn pages(&mut self, family: &Family, pages: Arc<[Arc<Page>]>) {
+        debug_assert!(!matches!(family.kind, Kind::Histogram | Kind::Summary), "{family:?}");
+        if pages.iter().any(|page| !page.is_empty()) {
+            self.block.pages.push((family.clone(), pages));
+        }
+    }
+
     /// Copies canonical lines of a family that came from outside ([`parse`](crate::parse) renders
     /// them): a built-in family of one of its names replaces it. `quoted` says whether a name in the
     /// lines stands in quotes, so that the format's escaping applies.
@@ -89,20 +100,22 @@ impl Block {
     /// The number of samples.
     #[expect(clippy::naive_bytecount, reason = "the compiler makes vector code of it")]
     pub fn samples(&self) -> usize {
-        self.lines.iter().filter(|&&b| b == b'\n').count()
+        let paged = self.pages.iter().flat_map(|(_, pages)| pages.iter());
+        let lines = self.lines.iter().filter(|&&b| b == b'\n').count();
+        lines + paged.map(|page| page.samples()).sum::<usize>()
     }
 
-    /// The bytes of sample lines, headers apart.
+    /// The bytes of sample lines, headers and pages apart.
     pub fn len(&self) -> usize {
         self.lines.len()
     }
 
     /// Whether there is no sample.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.lines.is_empty() && self.pages.is_empty()
     }
 
-    /// Built-in families and their lines, in the order in which they were written.
+    /// Built-in families and their lines, pages apart, in the order in which they were written.
     pub fn families(&self) -> impl Iterator<Item = (&Family, &[u8])> {
         self.spans().filter(|(span, _)| !span.guest).map(|(span, lines)| (&span.family, lines))
     }
