@@ -174,14 +174,15 @@ enum Seat {
     /// It waits for a scrape.
     Idle(Box<dyn Collector>),
     /// A scrape with this deadline runs it, and may have been given up; past the deadline it is late.
-    Running(Instant),
+    Running(time::Instant),
 }
 
 /// One scrape in progress, shared by its workers.
 struct Run {
     slots: Vec<Arc<Slot>>,
     begun: Instant,
-    deadline: Instant,
+    /// By the runtime's clock, which the workers read too.
+    deadline: time::Instant,
     /// The collectors that read for themselves, then those that a source feeds.
     lanes: [Lane; 2],
     results: Mutex<Results>,
@@ -336,29 +337,21 @@ impl Engine {
         }
     }
 
-    async fn run(&self, mut slots: Vec<Arc<Slot>>, deadline: time::Instant) -> Arc<Scrape> {
-        slots.sort_by_key(|slot| slot.source.is_some());
-        let pulled = slots.iter().filter(|slot| slot.source.is_none()).count();
-        let refreshed = self.refresh(&slots, deadline);
+    async fn run(&self, slots: Vec<Arc<Slot>>, deadline: time::Instant) -> Arc<Scrape> {
+        self.conduct(&Run::new(slots, deadline)).await
+    }
+
+    /// Sees a run through to its end or its deadline.
+    async fn conduct(&self, run: &Arc<Run>) -> Arc<Scrape> {
+        let refreshed = self.refresh(&run.slots, run.deadline);
         tokio::pin!(refreshed);
-        let run = Arc::new(Run {
-            begun: Instant::now(),
-            deadline: deadline.into_std(),
-            lanes: [Lane::new(0, pulled), Lane::new(pulled, slots.len())],
-            results: Mutex::new(Results {
-                outcomes: slots.iter().map(|_| None).collect(),
-                ..Results::default()
-            }),
-            finished: Notify::new(),
-            slots,
-        });
         run.start_worker(0);
         let (mut begun, mut fed) = ([0; 2], false);
         while !run.slots.is_empty() {
             let now = run.begun();
             tokio::select! {
                 () = run.finished.notified() => break,
-                () = time::sleep_until(deadline) => break,
+                () = time::sleep_until(run.deadline) => break,
                 () = &mut refreshed, if !fed => {
                     fed = true;
                     run.start_worker(1);
@@ -373,7 +366,7 @@ impl Engine {
             }
             begun = now;
         }
-        Arc::new(self.finish(&run))
+        Arc::new(self.finish(run))
     }
 
     /// Tells the sources of these slots that a scrape begins, and waits a little for their answers.
@@ -554,7 +547,7 @@ impl Slot {
     fn take(&self, run: &Run) -> Option<Box<dyn Collector>> {
         let mut seat = lock(&self.seat);
         loop {
-            let now = Instant::now();
+            let now = time::Instant::now();
             let until = match *seat {
                 _ if now >= run.deadline => return None,
                 Seat::Idle(_) => run.deadline,
@@ -615,6 +608,23 @@ impl std::fmt::Debug for Seat {
 // === impl Run ===
 
 impl Run {
+    /// Nothing of it has begun.
+    fn new(mut slots: Vec<Arc<Slot>>, deadline: time::Instant) -> Arc<Self> {
+        slots.sort_by_key(|slot| slot.source.is_some());
+        let pulled = slots.iter().filter(|slot| slot.source.is_none()).count();
+        Arc::new(Self {
+            begun: Instant::now(),
+            deadline,
+            lanes: [Lane::new(0, pulled), Lane::new(pulled, slots.len())],
+            results: Mutex::new(Results {
+                outcomes: slots.iter().map(|_| None).collect(),
+                ..Results::default()
+            }),
+            finished: Notify::new(),
+            slots,
+        })
+    }
+
     /// Starts a worker where the lane has something left to begin.
     fn start_worker(self: &Arc<Self>, lane: usize) {
         let left = |lane: &Lane| lane.next.load(Ordering::Relaxed) < lane.end;

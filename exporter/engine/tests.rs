@@ -64,9 +64,33 @@ fn engine_with(specs: &[&'static Spec], own: Option<Arc<SelfMetrics>>) -> Arc<En
     Arc::new(Engine::new(&context, specs, own).unwrap())
 }
 
-async fn text(engine: &Arc<Engine>, select: &Select, timeout: Duration) -> String {
-    let scrape = engine.scrape(select, time::Instant::now() + timeout).await.unwrap();
+/// A deadline that no test waits for: time is paused where one is to pass.
+const MINUTE: Duration = Duration::from_mins(1);
+
+async fn text(engine: &Arc<Engine>, select: &Select) -> String {
+    let scrape = engine.scrape(select, time::Instant::now() + MINUTE).await.unwrap();
+    body(&scrape)
+}
+
+fn body(scrape: &Scrape) -> String {
     String::from_utf8(scrape.encode(Format::TEXT).body).unwrap()
+}
+
+/// Waits for what another thread or task is about to do; the bound is for a defect only.
+async fn until(what: &str, reached: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !reached() {
+        assert!(begun.elapsed() < Duration::from_mins(5), "{what}: never");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Lets so much time pass that whatever keeps a worker has kept it too long.
+async fn stall() {
+    for _ in 0..10 {
+        time::advance(STALL).await;
+        tokio::task::yield_now().await;
+    }
 }
 
 static GOOD: Spec = spec!("good", |out| {
@@ -74,40 +98,49 @@ static GOOD: Spec = spec!("good", |out| {
     Ok(())
 });
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stuck_collector_costs_its_own_families_only_and_recovers() {
     static LATCH: Latch = Latch::new();
+    static STARTED: Notify = Notify::const_new();
     static STARTS: AtomicU32 = AtomicU32::new(0);
     static STUCK: Spec = spec!("stuck", |out| {
         STARTS.fetch_add(1, Ordering::Relaxed);
+        STARTED.notify_one();
         LATCH.wait();
         out.family(&VALUE, |s| s.row(&["stuck"], 1u64));
         Ok(())
     });
     let engine = engine(&[&STUCK, &GOOD]);
-    let first = text(&engine, &Select::All, Duration::from_millis(300)).await;
+    let run = Run::new(engine.slots.clone(), time::Instant::now() + MINUTE);
+    let beside = async {
+        STARTED.notified().await;
+        assert_eq!(lock(&run.results).done, 0);
+        stall().await;
+        until("another worker runs the rest", || lock(&run.results).done == 1).await;
+        time::advance(MINUTE).await;
+    };
+    let (first, ()) = tokio::join!(engine.conduct(&run), beside);
+    let first = body(&first);
     assert!(first.contains("test_value{from=\"good\"} 1\n"), "{first}");
     assert!(!first.contains("test_value{from=\"stuck\"}"), "{first}");
     assert!(first.contains("hybrid_scrape_collector_timed_out{collector=\"stuck\"} 1\n"));
     assert!(first.contains("node_scrape_collector_success{collector=\"stuck\"} 0\n"));
-    // The second scrape does not wait for it again, nor start it again.
-    let begun = Instant::now();
-    let second = text(&engine, &Select::All, Duration::from_mins(1)).await;
-    assert!(begun.elapsed() < Duration::from_secs(30));
+    // The second scrape does not wait for it again, nor start it again: no time passes.
+    let begun = time::Instant::now();
+    let second = text(&engine, &Select::All).await;
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert!(second.contains("test_value{from=\"good\"} 1\n"), "{second}");
     assert!(second.contains("hybrid_scrape_collector_timed_out{collector=\"stuck\"} 1\n"));
     assert_eq!(STARTS.load(Ordering::Relaxed), 1);
     LATCH.open();
-    // It comes back on another thread; each scrape is bounded, so is their number.
-    for _ in 0..10_000 {
-        if text(&engine, &Select::All, Duration::from_mins(1)).await.contains("{from=\"stuck\"} 1")
-        {
-            return;
-        }
-    }
-    panic!("the collector never recovered");
+    let back = || engine.slots.iter().all(|slot| matches!(*lock(&slot.seat), Seat::Idle(_)));
+    until("the collector comes back", back).await;
+    let third = text(&engine, &Select::All).await;
+    assert!(third.contains("test_value{from=\"stuck\"} 1\n"), "{third}");
+    assert_eq!(STARTS.load(Ordering::Relaxed), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_collector_that_outlives_a_scrape_given_up_is_late() {
     static LATCH: Latch = Latch::new();
     static STARTED: Notify = Notify::const_new();
@@ -119,12 +152,13 @@ async fn a_collector_that_outlives_a_scrape_given_up_is_late() {
     let engine = engine(&[&STUCK, &GOOD]);
     // The client goes away in the middle of its scrape.
     tokio::select! {
-        _ = text(&engine, &Select::All, Duration::from_millis(300)) => panic!("not stuck"),
+        _ = text(&engine, &Select::All) => panic!("not stuck"),
         () = STARTED.notified() => {}
     }
-    let begun = Instant::now();
-    let body = text(&engine, &Select::All, Duration::from_mins(1)).await;
-    assert!(begun.elapsed() < Duration::from_secs(30));
+    time::advance(MINUTE).await;
+    let begun = time::Instant::now();
+    let body = text(&engine, &Select::All).await;
+    assert_eq!(begun.elapsed(), Duration::ZERO);
     assert!(body.contains("test_value{from=\"good\"} 1\n"), "{body}");
     assert!(body.contains("hybrid_scrape_collector_timed_out{collector=\"stuck\"} 1\n"), "{body}");
     LATCH.open();
@@ -138,9 +172,10 @@ async fn nothing_begins_after_the_deadline() {
         Ok(())
     });
     let engine = engine(&[&COUNTED]);
-    let body = text(&engine, &Select::All, Duration::ZERO).await;
-    assert!(body.contains("hybrid_scrape_collector_timed_out{collector=\"counted\"} 1\n"));
-    let body = text(&engine, &Select::All, Duration::from_mins(1)).await;
+    let late = engine.scrape(&Select::All, time::Instant::now()).await.unwrap();
+    let late = body(&late);
+    assert!(late.contains("hybrid_scrape_collector_timed_out{collector=\"counted\"} 1\n"));
+    let body = text(&engine, &Select::All).await;
     assert!(body.contains("node_scrape_collector_success{collector=\"counted\"} 1\n"), "{body}");
     assert_eq!(RUNS.load(Ordering::Relaxed), 1);
 }
@@ -151,7 +186,7 @@ async fn a_panic_is_a_failure_and_no_data_is_none() {
     static EMPTY: Spec = spec!("empty", |_| Err(Error::no_data("no such device")));
     let engine = engine(&[&PANICS, &EMPTY, &GOOD]);
     for _ in 0..2 {
-        let body = text(&engine, &Select::All, Duration::from_mins(1)).await;
+        let body = text(&engine, &Select::All).await;
         assert!(body.contains("test_value{from=\"good\"} 1\n"), "{body}");
         assert!(body.contains("node_scrape_collector_success{collector=\"panics\"} 0\n"));
         assert!(body.contains("hybrid_scrape_collector_no_data{collector=\"panics\"} 0\n"));
@@ -177,13 +212,14 @@ async fn forty_clients_share_scrapes() {
     let engine = engine(&[&COUNTED]);
     let client = || {
         let engine = Arc::clone(&engine);
-        tokio::spawn(async move { text(&engine, &Select::All, Duration::from_mins(1)).await })
+        tokio::spawn(async move { text(&engine, &Select::All).await })
     };
     let first = client();
     STARTED.notified().await;
-    // They ask while the first one's run is held, and are polled before the latch opens.
+    // They ask while the first one's run is held.
     let others: Vec<_> = (1..40).map(|_| client()).collect();
-    tokio::task::yield_now().await;
+    let [gate, ..] = &engine.gates;
+    until("all have asked", || lock(&gate.guests).count == 40).await;
     LATCH.open();
     assert!(first.await.unwrap().contains("test_value{from=\"counted\"} 0\n"));
     for client in others {
@@ -200,7 +236,7 @@ async fn shadowed_families_stay_known_beside_scrapes_of_some_collectors() {
     });
     let engine = engine_with(&[&GOOD, &GUEST], Some(Arc::new(SelfMetrics::new())));
     let shadowed = async |select: &Select| {
-        let body = text(&engine, select, Duration::from_mins(1)).await;
+        let body = text(&engine, select).await;
         let number = body.split("\nhybrid_scrape_shadowed_families ").nth(1);
         number.and_then(|rest| rest.lines().next()).unwrap().to_owned()
     };
@@ -215,14 +251,14 @@ async fn selections() {
     let engine = engine(&[&GOOD]);
     let only = |name: &str| Select::Only(vec![name.to_owned()]);
     let refusal = async |select| {
-        let deadline = time::Instant::now() + Duration::from_mins(1);
+        let deadline = time::Instant::now() + MINUTE;
         engine.scrape(&select, deadline).await.map(drop)
     };
     assert_eq!(refusal(only("nope")).await, Err(Refusal::Missing("nope".into())));
     assert_eq!(refusal(only("loadavg")).await, Err(Refusal::Disabled("loadavg".into())));
     assert_eq!(refusal(only("good")).await, Ok(()));
     let rest = Select::Except(vec!["good".into(), "nope".into()]);
-    let body = text(&engine, &rest, Duration::from_mins(1)).await;
+    let body = text(&engine, &rest).await;
     assert!(!body.contains("test_value"), "{body}");
 }
 
@@ -230,7 +266,7 @@ async fn selections() {
 async fn a_part_runs_its_own_collectors() {
     let engine = engine(&[&GOOD]);
     for (part, has) in [(NODE, true), ("systemd", false)] {
-        let body = text(&engine, &Select::Part(part), Duration::from_mins(1)).await;
+        let body = text(&engine, &Select::Part(part)).await;
         assert_eq!(body.contains("test_value{from=\"good\"} 1\n"), has, "{part}: {body}");
     }
 }
