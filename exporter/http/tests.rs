@@ -48,6 +48,9 @@ static MANY: Spec = spec!("many", |out| out.family(&VALUE, |s| {
     (0..9999u64).for_each(|i| s.row(&[&i.to_string()], i));
 }));
 
+/// The longest time that a client may give: no test runs into it while it holds a door.
+const PATIENT: &str = "X-Prometheus-Scrape-Timeout-Seconds: 120\r\n";
+
 /// A door at which a collector waits, and which tells that it does.
 struct Door(Mutex<(bool, bool)>, Condvar);
 
@@ -83,6 +86,16 @@ struct Running {
 }
 
 fn start(specs: &[&'static Spec], path: &str, requests: usize, connections: usize) -> Running {
+    start_at("127.0.0.1:0", specs, path, requests, connections)
+}
+
+fn start_at(
+    listen: &str,
+    specs: &[&'static Spec],
+    path: &str,
+    requests: usize,
+    connections: usize,
+) -> Running {
     let root = Root::new("/nonexistent");
     let context = Context {
         proc: root.clone(),
@@ -97,7 +110,7 @@ fn start(specs: &[&'static Spec], path: &str, requests: usize, connections: usiz
     let engine = Arc::new(Engine::new(&context, specs, None).unwrap());
     let app = App::new(engine, Arc::clone(&own), path, requests);
     let router = app.router();
-    let bound = bind(&"127.0.0.1:0".parse::<Listen>().unwrap()).unwrap();
+    let bound = bind(&listen.parse::<Listen>().unwrap()).unwrap();
     let address = bound.address;
     let (stop, stopped) = watch::channel(false);
     let server = Server { router, own: Arc::clone(&own), max_connections: connections };
@@ -252,7 +265,8 @@ async fn requests_beyond_the_limit() {
     static SLOW: Spec = spec!("slow", |_| DOOR.pass());
     let server = start(&[&SLOW], "/metrics", 1, 512);
     let mut first = server.connect().await;
-    first.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
+    let request = format!("GET /metrics HTTP/1.0\r\n{PATIENT}\r\n");
+    first.write_all(request.as_bytes()).await.unwrap();
     DOOR.knock().await;
     let second = server.get("/metrics").await;
     assert_eq!(parts(&second), ("503", "1 requests are being served already\n"));
@@ -277,7 +291,8 @@ async fn forty_clients_at_once() {
     let mut clients = Vec::new();
     for _ in 0..40 {
         let mut client = server.connect().await;
-        client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
+        let request = format!("GET /metrics HTTP/1.0\r\n{PATIENT}\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
         clients.push(client);
     }
     let all_are_there = async {
@@ -285,7 +300,7 @@ async fn forty_clients_at_once() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), all_are_there).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), all_are_there).await.unwrap();
     assert_eq!(parts(&server.get("/metrics").await).0, "503");
     DOOR.open();
     for mut client in clients {
@@ -298,17 +313,27 @@ async fn forty_clients_at_once() {
     assert_eq!(server.app.requests.available_permits(), 40);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_late_collector_and_an_impatient_client() {
     static DOOR: Door = Door::shut();
+    static BRAKE: Door = Door::shut();
     static STUCK: Spec = spec!("stuck", |_| DOOR.pass());
-    let server = start(&[&STUCK, &ONE], "/metrics", 40, 512);
+    // Time stands still while a thread is busy, also where the runtime has nothing to do.
+    let brake = tokio::task::spawn_blocking(|| BRAKE.pass());
+    let server = start(&[&ONE, &STUCK], "/metrics", 40, 512);
     let timeout = "X-Prometheus-Scrape-Timeout-Seconds: 0.2\r\n";
-    let answer = server.ask("GET", "/metrics", timeout).await;
+    let late = async {
+        // Without time no worker is relieved: the one that is here has been through all before.
+        DOOR.knock().await;
+        tokio::time::advance(Duration::from_millis(200)).await;
+    };
+    let (answer, ()) = tokio::join!(server.ask("GET", "/metrics", timeout), late);
     assert!(answer.contains("\ntest_value{row=\"1\"} 1\n"), "{answer}");
     assert!(answer.contains("_timed_out{collector=\"stuck\"} 1\n"), "{answer}");
     assert!(server.get("/").await.contains("timed out"));
     DOOR.open();
+    BRAKE.open();
+    brake.await.unwrap();
 }
 
 #[tokio::test]
@@ -360,11 +385,13 @@ async fn connections_beyond_the_limit_wait() {
 async fn an_orderly_end() {
     static DOOR: Door = Door::shut();
     static SLOW: Spec = spec!("slow", |_| DOOR.pass());
-    let server = start(&[&SLOW, &ONE], "/metrics", 40, 512);
+    // An address that no other test listens on: its port stays free at the end.
+    let server = start_at("127.0.0.3:0", &[&SLOW, &ONE], "/metrics", 40, 512);
     let mut idle = server.connect().await;
     assert!(keep(&mut idle, "/livez").await.ends_with("ok\n"));
     let mut busy = server.connect().await;
-    busy.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{PATIENT}\r\n");
+    busy.write_all(request.as_bytes()).await.unwrap();
     DOOR.knock().await;
     server.stop.send_replace(true);
     assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
