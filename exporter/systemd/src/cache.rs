@@ -13,8 +13,9 @@ use collect::{Error, Result};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 use zbus::Variant;
 
 /// States of a unit; the first five are those that the peers know.
@@ -40,7 +41,7 @@ pub(crate) struct Cache(Mutex<State>);
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) status: Status,
-    /// When systemd last said something.
+    /// When systemd last said something, by the runtime's clock.
     pub(crate) heard: Option<Instant>,
     pub(crate) manager: Manager,
     pub(crate) resolved: Resolved,

@@ -422,7 +422,7 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        self.cache.lock().heard = Some(std::time::Instant::now());
+        self.cache.lock().heard = Some(Instant::now());
         Ok(())
     }
 
@@ -547,7 +547,7 @@ impl<'a> Session<'a> {
         } else if is(PROPERTIES, "PropertiesChanged") {
             self.changed(&header, message)?;
         }
-        self.cache.lock().heard = Some(std::time::Instant::now());
+        self.cache.lock().heard = Some(Instant::now());
         Ok(())
     }
 

@@ -193,7 +193,7 @@ fn taken(cache: &Cache) -> Cache {
     taken
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn units_are_read_and_odd_ones_left_out() {
     let mut peer = Peer::new(Script {
         units: vec![
@@ -263,7 +263,7 @@ async fn units_are_read_and_odd_ones_left_out() {
     "#]].assert_eq(&shown(&cache.unwrap(), &without));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn errors_cost_their_own_numbers() {
     let mut peer = Peer::new(Script {
         units: vec![("a.socket", "loaded", "active")],
@@ -286,7 +286,7 @@ async fn errors_cost_their_own_numbers() {
     assert!(text.contains("hybrid_systemd_call_errors_total 1\n"), "{text}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn signals_are_followed_and_a_reload_reads_anew() {
     let mut peer = Peer::new(Script {
         units: vec![("a.service", "loaded", "active"), ("b.service", "loaded", "active")],
@@ -337,7 +337,7 @@ async fn silence_ends_the_connection() {
     assert!(begun.elapsed() < Duration::from_secs(3));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_cut_connection_is_lost() {
     let units = vec![("a.service", "loaded", "active")];
     let mut peer = Peer::new(Script { units, ..Script::default() }).await;
@@ -351,7 +351,7 @@ async fn a_cut_connection_is_lost() {
     assert!(matches!(lost, Some(Lost::Bus(_) | Lost::Closed)), "{lost:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_cap_counts_what_it_drops() {
     let units = vec![("a.path", "loaded", "active"), ("b.path", "loaded", "active")];
     let mut peer = Peer::new(Script { units, ..Script::default() }).await;
