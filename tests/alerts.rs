@@ -26,7 +26,7 @@ fn alert_arrives() {
     fs::write(&rules, rule).expect("a file");
     let config = format!(
         "
-global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+global: {{scrape_interval: 5s, scrape_timeout: 5s, evaluation_interval: 1s}}
 rule_files: ['{}']
 alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{}']}}]}}]}}
 scrape_configs: [{{job_name: hosts, static_configs: [{{targets: ['{address}']}}]}}]
@@ -38,7 +38,7 @@ scrape_configs: [{{job_name: hosts, static_configs: [{{targets: ['{address}']}}]
         Ok(prometheus) => prometheus,
         Err(reason) => return skip(name, &reason),
     };
-    let told = webhook.wait_for("HostIsUp", Duration::from_mins(1));
+    let told = webhook.wait_for("HostIsUp", Duration::from_mins(4));
     assert!(told.contains(&format!("\"instance\":\"{address}\"")), "{told}");
     assert!(told.contains("\"status\":\"firing\""), "{told}");
 }

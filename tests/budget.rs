@@ -24,7 +24,7 @@ fn instructions_of_a_scrape() {
     let count = |scrapes: u64| -> u64 {
         let scrapes = scrapes.to_string();
         let tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
-        let out = child::run(120, &valgrind, &[tool[0], tool[1], driver, host, &scrapes], b"");
+        let out = child::run(900, &valgrind, &[tool[0], tool[1], driver, host, &scrapes], b"");
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success(), "{said}");
         let line = said.lines().find_map(|line| line.split_once("Collected :"));

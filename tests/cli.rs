@@ -1,7 +1,7 @@
 //! The built program's command line: what it prints, where, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
-use crate::support::child::command;
+use crate::support::{child::command, skip};
 use std::process::{Command, Output};
 
 /// The program with an environment of its own.
@@ -102,7 +102,9 @@ fn a_log_that_cannot_be_written_costs_the_log_only() {
     let dir = collect::testing::tree(&[]);
     let procfs = format!("--path.procfs={}", dir.path().display());
     // A standard error that takes nothing.
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
+        return skip("cli::a_log_that_cannot_be_written_costs_the_log_only", "no /dev/full");
+    };
     // The collector fails, which is logged.
     let mut program = program(&["metrics", "--collect=loadavg", &procfs], &[]);
     let output = program.stderr(full).output().unwrap();

@@ -16,7 +16,7 @@ fn nodes_that_kwok_plays() {
     let replicas = ["create", "deployment", "many", "--image=none", "--replicas=100"];
     cluster.kubectl(&replicas, "");
     let ready = "jsonpath={.status.readyReplicas}";
-    wait("100 ready pods", Duration::from_mins(2), || {
+    wait("100 ready pods", Duration::from_mins(5), || {
         let ready = cluster.kubectl(&["get", "deployment", "many", "-o", ready], "");
         (ready == "100").then_some(())
     });

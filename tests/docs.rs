@@ -183,7 +183,7 @@ fn readme_flags_and_commands_exist() {
     let mut readme = read("README.md");
     readme.push_str(&read("exporter/ARCHITECTURE.md"));
     let help = |args: &[&str]| {
-        let out = child::run(20, EXPORTER, args, b"");
+        let out = child::run(120, EXPORTER, args, b"");
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).expect("UTF-8")
     };

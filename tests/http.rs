@@ -48,7 +48,7 @@ impl Server {
     /// Sends one request; the whole answer, its head first.
     pub(crate) fn get(&self, target: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(2))).unwrap();
         write!(stream, "GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n")
             .unwrap();
         let mut answer = Vec::new();

@@ -49,12 +49,12 @@ fn from_a_machine_to_a_query() {
     fs::copy(binary, host.shared().join("hybrid-exporter")).expect("the shared folder");
     host.unit("hybrid-exporter", "/shared/hybrid-exporter");
     node.apply(MANIFEST);
-    let bound = Duration::from_mins(2);
+    let bound = Duration::from_mins(5);
     node.rolled_out("monitoring", "daemonset/hybrid-exporter", bound);
 
     let config = format!(
         "
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+global: {{scrape_interval: 5s, scrape_timeout: 5s}}
 scrape_configs:
   - job_name: pods
     kubernetes_sd_configs: [{{role: pod, kubeconfig_file: {kubeconfig}}}]
@@ -79,19 +79,22 @@ scrape_configs:
     let pods = ["-n", "monitoring", "get", "pods", "-o", "jsonpath={.items[*].status.podIP}"];
     let pod = node.kubectl(&pods, "");
     assert!(pod.starts_with("10.244.0."), "{pod}");
-    let memory = prometheus.query("node_memory_MemTotal_bytes{job='pods'}");
-    assert_eq!(memory.len(), 1, "{memory:#?}");
-    let (line, value) = memory[0].split_once(" => ").expect("a sample");
+    let one = |lines: &[String]| match lines {
+        [] => None,
+        [line] => Some(line.clone()),
+        more => panic!("{more:#?}"),
+    };
+    let memory = prometheus.until("node_memory_MemTotal_bytes{job='pods'}", bound, one);
+    let (line, value) = memory.split_once(" => ").expect("a sample");
     assert!(line.contains(&format!("node=\"{}\"", node.name())), "{line}");
     assert!(line.contains(&format!("instance=\"{pod}:10150\"")), "{line}");
     let told =
-        node.run(10, &["sed", "-n", "s/^MemTotal: *\\([0-9]*\\) kB$/\\1/p", "/proc/meminfo"]);
+        node.run(60, &["sed", "-n", "s/^MemTotal: *\\([0-9]*\\) kB$/\\1/p", "/proc/meminfo"]);
     let told: f64 = told.trim().parse().expect("a number of KiB");
     let value: f64 = value.split(' ').next().unwrap_or_default().parse().expect("a number");
     assert!((value - told * 1024.0).abs() < 1.0, "{value} is not {told} KiB");
 
     // The unit's host says its own name.
-    let named = prometheus.query("node_uname_info{job='hosts'}");
-    assert_eq!(named.len(), 1, "{named:#?}");
-    assert!(named[0].contains(&format!("nodename=\"{}\"", host.name())), "{named:#?}");
+    let named = prometheus.until("node_uname_info{job='hosts'}", bound, one);
+    assert!(named.contains(&format!("nodename=\"{}\"", host.name())), "{named}");
 }

@@ -41,7 +41,7 @@ fn of_a_test_that_is_killed() {
     let set = format!("{TOLD}={}", told.display());
     let args = [&set, &exe, "--exact", "leftovers::of_a_test_that_ends", "--nocapture"];
     let test = child::Child::start("env", &args);
-    let traces = child::wait("the other test's hosts", Duration::from_mins(8), || {
+    let traces = child::wait("the other test's hosts", Duration::from_mins(20), || {
         Traces::from_text(&text(&told))
     });
     assert!(traces.found().len() > 5, "too little is found to tell: {:#?}", traces.found());
@@ -57,5 +57,5 @@ fn wait_to_be_killed(told: &std::path::Path) {
     let traces = node.as_deref().or(host.as_ref()).expect("a host").traces();
     fs::write(told.with_extension("new"), traces.to_text()).expect("a file");
     fs::rename(told.with_extension("new"), told).expect("a file");
-    std::thread::park_timeout(Duration::from_mins(5));
+    std::thread::park_timeout(Duration::from_mins(30));
 }

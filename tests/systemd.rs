@@ -4,7 +4,11 @@
 
 use crate::{
     ground::host::Host,
-    support::{EXPORTER, peer, read, scrape::Scrape, skip},
+    support::{
+        EXPORTER, peer, read,
+        scrape::{Scrape, Series},
+        skip,
+    },
 };
 use std::{collections::BTreeMap, fs, time::Duration};
 
@@ -14,13 +18,16 @@ const FLAGS: &str = "--collector.disable-defaults --collector.systemd --systemd=
     --collector.systemd.enable-task-metrics --collector.systemd.enable-restarts-metrics \
     --collector.systemd.enable-start-time-metrics";
 
+/// A guard against what hangs; nothing is proved by it.
+const BOUND: Duration = Duration::from_mins(2);
+
 /// A host with generated units, and the exporter as one of them; or why there is none.
 fn host() -> Result<Host, String> {
     let host = Host::start()?;
     fs::copy(EXPORTER, host.shared().join("hybrid-exporter")).expect("the folder takes a file");
     let script = host.shared().join("units.py");
     fs::write(script, read("tests/ground/units.py")).expect("the folder takes a file");
-    host.run(60, &["python3", "/shared/units.py", SERVICES]);
+    host.run(120, &["python3", "/shared/units.py", SERVICES]);
     host.unit("exporter", &format!("/shared/hybrid-exporter {FLAGS}"));
     settle(&host);
     Ok(host)
@@ -28,18 +35,18 @@ fn host() -> Result<Host, String> {
 
 /// Waits until no unit is on its way.
 fn settle(host: &Host) {
-    crate::support::child::wait("no job", Duration::from_secs(30), || {
-        host.run(10, &["systemctl", "list-jobs"]).starts_with("No jobs").then_some(())
+    crate::support::child::wait("no job", BOUND, || {
+        host.run(60, &["systemctl", "list-jobs"]).starts_with("No jobs").then_some(())
     });
 }
 
 fn page(host: &Host, path: &str) -> Scrape {
-    Scrape::parse(&host.run(15, &["curl", "-s", &format!("http://localhost:10150{path}")]))
+    Scrape::parse(&host.run(60, &["curl", "-s", &format!("http://localhost:10150{path}")]))
 }
 
 /// Waits until units are served.
 fn served(host: &Host) -> Scrape {
-    crate::support::child::wait("units", Duration::from_secs(15), || {
+    crate::support::child::wait("units", BOUND, || {
         let page = page(host, "/metrics/systemd");
         has_units(&page).then_some(page)
     })
@@ -49,9 +56,33 @@ fn has_units(page: &Scrape) -> bool {
     page.series.keys().any(|(name, _)| name == "systemd_unit_state")
 }
 
+/// What `beside` saw of the host while a page of ours stood still around it, so that both tell of the same
+/// moment; `kept` are the series of the page that count.
+fn steady<T>(
+    host: &Host,
+    path: &str,
+    kept: impl Fn(&Series) -> bool,
+    beside: impl Fn() -> Option<T>,
+) -> (BTreeMap<Series, f64>, T) {
+    let ours = || -> BTreeMap<_, _> {
+        page(host, path).series.into_iter().filter(|(series, _)| kept(series)).collect()
+    };
+    crate::support::child::wait("units that stand still", BOUND, || {
+        let before = ours();
+        let seen = beside()?;
+        (!before.is_empty() && before == ours()).then_some((before, seen))
+    })
+}
+
+/// The tasks of the exporters themselves come and go.
+fn is_own((name, labels): &Series) -> bool {
+    name.ends_with("_tasks_current")
+        && labels.iter().any(|(_, v)| v == "exporter.service" || v == "peer.service")
+}
+
 /// What `systemctl show` says, by unit.
 fn shown(host: &Host) -> BTreeMap<String, BTreeMap<String, String>> {
-    let text = host.run(20, &["systemctl", "show", "--timestamp=us+utc", "--all", "*"]);
+    let text = host.run(60, &["systemctl", "show", "--timestamp=us+utc", "--all", "*"]);
     let block = |block: &str| {
         let pairs = block.lines().filter_map(|line| line.split_once('='));
         let pairs: BTreeMap<_, _> = pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
@@ -66,12 +97,14 @@ fn values_equal_systemctl_show() {
         Ok(host) => host,
         Err(reason) => return skip("systemd::values_equal_systemctl_show", &reason),
     };
-    let (page, shown) = (served(&host), shown(&host));
+    served(&host);
+    let units = |series: &Series| series.0.starts_with("systemd_") && !is_own(series);
+    let (ours, shown) = steady(&host, "/metrics/systemd", units, || Some(shown(&host)));
     let get = |family: &str, labels: &[(&str, &str)]| {
         let mut labels: Vec<(String, String)> =
             labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         labels.sort();
-        page.series.get(&(family.to_owned(), labels)).copied()
+        ours.get(&(family.to_owned(), labels)).copied()
     };
     let mut faults = Vec::new();
     let mut compared = 0;
@@ -99,7 +132,6 @@ fn values_equal_systemctl_show() {
         match kind {
             "service" => {
                 same("systemd_unit_tasks_max", &labels, number("TasksMax"));
-                // The exporter's own threads come and go.
                 if name != "exporter.service" {
                     same("systemd_unit_tasks_current", named, number("TasksCurrent"));
                 }
@@ -130,21 +162,13 @@ fn node_exporter_says_the_same() {
     let flags = FLAGS.replace("--systemd=on", "--web.listen-address=:9100");
     host.unit("peer", &format!("/shared/node_exporter {flags}"));
     served(&host);
-    let theirs = crate::support::child::wait("the peer", Duration::from_secs(15), || {
-        let text = host.run(15, &["sh", "-c", "curl -s http://localhost:9100/metrics || true"]);
-        text.contains("node_systemd_unit_state").then(|| Scrape::parse(&text))
+    let units = |series: &Series| series.0.starts_with("node_systemd_") && !is_own(series);
+    let (ours, theirs) = steady(&host, "/metrics/node", units, || {
+        let text = host.run(60, &["sh", "-c", "curl -s http://localhost:9100/metrics || true"]);
+        let series = Scrape::parse(&text).series.into_iter();
+        let theirs: BTreeMap<_, _> = series.filter(|(series, _)| units(series)).collect();
+        theirs.keys().any(|(name, _)| name == "node_systemd_unit_state").then_some(theirs)
     });
-    let ours = page(&host, "/metrics/node");
-    let of = |page: &Scrape| -> BTreeMap<_, _> {
-        let kept = page.series.iter().filter(|((name, labels), _)| {
-            // Both exporters' own tasks come and go.
-            name.starts_with("node_systemd_")
-                && !(name.ends_with("_tasks_current")
-                    && labels.iter().any(|(_, v)| v == "exporter.service" || v == "peer.service"))
-        });
-        kept.map(|(series, value)| (series.clone(), *value)).collect()
-    };
-    let (ours, theirs) = (of(&ours), of(&theirs));
     assert!(theirs.len() > 500, "only {} series", theirs.len());
     let differ: Vec<_> = theirs.iter().filter(|(k, v)| ours.get(*k) != Some(v)).collect();
     assert!(differ.is_empty(), "{differ:#?}");
@@ -162,14 +186,13 @@ fn a_lost_bus_leaves_nothing_stale() {
         page.series.get(&series).copied()
     };
     assert_eq!(up(&served(&host)), Some(1.0));
-    host.run(20, &["systemctl", "stop", "dbus.service", "dbus.socket"]);
-    let gone = crate::support::child::wait("no units", Duration::from_secs(5), || {
-        let page = page(&host, "/metrics/systemd");
-        (!has_units(&page)).then_some(page)
-    });
+    host.run(60, &["systemctl", "stop", "dbus.service", "dbus.socket"]);
+    // Counted in scrapes, whatever the time that they take.
+    let mut pages = (0..5).map(|_| page(&host, "/metrics/systemd"));
+    let gone = pages.find(|page| !has_units(page)).expect("units are served without a bus");
     assert_eq!(up(&gone), Some(0.0));
-    host.run(20, &["systemctl", "start", "dbus.socket", "dbus.service"]);
+    host.run(60, &["systemctl", "start", "dbus.socket", "dbus.service"]);
     served(&host);
-    host.run(20, &["systemctl", "daemon-reexec"]);
+    host.run(60, &["systemctl", "daemon-reexec"]);
     served(&host);
 }

@@ -150,7 +150,7 @@ fn forbidden() -> Vec<(String, &'static str)> {
 fn sources() -> Vec<std::path::PathBuf> {
     let args =
         ["-C", root().to_str().expect("a UTF-8 path"), "ls-files", "-co", "--exclude-standard"];
-    let listed = child::run(20, "git", &args, b"");
+    let listed = child::run(120, "git", &args, b"");
     assert!(listed.status.success(), "git: {}", String::from_utf8_lossy(&listed.stderr));
     let made = ["go.mod", "go.sum", "Cargo.lock", "LICENSE", "METRICS.md"];
     String::from_utf8_lossy(&listed.stdout)

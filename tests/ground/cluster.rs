@@ -23,7 +23,7 @@ impl Cluster {
         let kubectl = peer("kubectl")?;
         let dir = folder("cluster");
         let none: [&str; 0] = [];
-        let (part, _url) = Part::start("cluster", &dir, &none, Duration::from_mins(2));
+        let (part, _url) = Part::start("cluster", &dir, &none, Duration::from_mins(6));
         Ok(Self { dir, kubectl, _part: part })
     }
 

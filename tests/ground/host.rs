@@ -38,7 +38,7 @@ impl Host {
             return Err("systemd is not installed".to_owned());
         }
         let probe = ["--mount", "--pid", "--cgroup", "--net", "--fork", "--mount-proc", "true"];
-        if !child::run(10, "unshare", &probe, b"").status.success() {
+        if !child::run(60, "unshare", &probe, b"").status.success() {
             return Err("may not make namespaces".to_owned());
         }
         Ok(())
@@ -53,7 +53,7 @@ impl Host {
     pub(super) fn boot(kind: &str) -> Self {
         let dir = folder(kind);
         let none: [&str; 0] = [];
-        let (part, pid) = Part::start("host", &dir, &none, Duration::from_mins(1));
+        let (part, pid) = Part::start("host", &dir, &none, Duration::from_mins(5));
         let pid = pid.parse().expect("the pid of the host's systemd");
         Self { dir, pid, part }
     }
@@ -90,7 +90,7 @@ impl Host {
         let script = root().join("tests/ground/host");
         let number = number.to_string();
         let (from, to) = (self.dir.to_string_lossy(), other.dir.to_string_lossy());
-        done(20, script, &["link", &from, &number, &to], b"");
+        done(60, script, &["link", &from, &number, &to], b"");
         format!("10.77.{number}.2")
     }
 
@@ -100,9 +100,9 @@ impl Host {
         let text =
             format!("[Service]\nExecStart={command}\n[Install]\nWantedBy=multi-user.target\n");
         fs::write(self.shared().join("unit"), text).expect("the shared folder takes a file");
-        self.run(10, &["cp", "/shared/unit", &file]);
-        self.run(20, &["systemctl", "daemon-reload"]);
-        self.run(30, &["systemctl", "start", name]);
+        self.run(60, &["cp", "/shared/unit", &file]);
+        self.run(60, &["systemctl", "daemon-reload"]);
+        self.run(120, &["systemctl", "start", name]);
     }
 
     /// What must be gone when the host has ended.
@@ -159,10 +159,10 @@ impl Traces {
         found
     }
 
-    /// Waits until nothing is found, at most half a minute.
+    /// Waits until nothing is found, at most two minutes.
     pub(crate) fn assert_gone(&self) {
         let mut left = Vec::new();
-        for _ in 0..300 {
+        for _ in 0..1200 {
             left = self.found();
             if left.is_empty() {
                 return;

@@ -36,6 +36,6 @@ fn write(dir: &Path, name: &str, path: &str, binary: &Path, command: &[&str]) ->
     let file = format!("{path}={}", binary.display());
     let mut args = vec![name, out.to_str().expect("a UTF-8 path"), &file, "--"];
     args.extend(command);
-    done(60, root().join("tests/ground/image"), &args, b"");
+    done(300, root().join("tests/ground/image"), &args, b"");
     out
 }

@@ -33,7 +33,7 @@ use std::{
 };
 
 /// How long a part may take to tear itself down.
-const END: Duration = Duration::from_secs(30);
+const END: Duration = Duration::from_mins(2);
 
 /// A script below `tests/ground` that runs a part for as long as somebody holds its standard input.
 struct Part {

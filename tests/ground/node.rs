@@ -50,7 +50,7 @@ impl Node {
         let pause = image::pause(&host.shared())?;
         let mut args = vec![host.dir().to_path_buf(), pause];
         args.extend_from_slice(images);
-        done(240, root().join("tests/ground/node"), &args, b"");
+        done(900, root().join("tests/ground/node"), &args, b"");
         Ok(Self { host, kubectl: peer("kubectl")?, _only: only })
     }
 
@@ -66,7 +66,7 @@ impl Node {
         all.push(format!("--kubeconfig={}", self.kubeconfig().display()));
         all.extend(args.iter().map(|arg| (*arg).to_owned()));
         let (program, args) = all.split_first().expect("a command");
-        done(150, program, args, input.as_bytes())
+        done(420, program, args, input.as_bytes())
     }
 
     /// Applies manifests.

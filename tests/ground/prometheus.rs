@@ -39,7 +39,7 @@ impl Prometheus {
         let address = process.address();
         let this = Self { address, network, promtool, _process: process, _dir: dir };
         // It answers queries when it has read its log of old samples.
-        wait("an answer of Prometheus", Duration::from_mins(1), || this.ask("vector(1)").ok());
+        wait("an answer of Prometheus", Duration::from_mins(4), || this.ask("vector(1)").ok());
         Ok(this)
     }
 
@@ -58,7 +58,7 @@ impl Prometheus {
             expression.to_owned(),
         ]);
         let (program, args) = command.split_first().expect("a command");
-        let out = run(30, program, args, b"");
+        let out = run(120, program, args, b"");
         if !out.status.success() {
             return Err(String::from_utf8_lossy(&out.stderr).into_owned());
         }

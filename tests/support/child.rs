@@ -16,7 +16,7 @@ use std::{
 };
 
 /// How long a process may take to get ready.
-pub(crate) const READY: Duration = Duration::from_mins(1);
+pub(crate) const READY: Duration = Duration::from_mins(4);
 
 /// A process in the background, its standard error read line by line.
 pub(crate) struct Child {

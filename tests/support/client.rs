@@ -30,9 +30,9 @@ impl Answer {
     }
 }
 
-/// Asks `address` for `path`, at most 30 s long for each wait.
+/// Asks `address` for `path`, at most two minutes long for each wait.
 pub(crate) fn get(address: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let bound = Duration::from_secs(30);
+    let bound = Duration::from_mins(2);
     let to: SocketAddr = address.parse().expect("an address");
     let mut stream = TcpStream::connect_timeout(&to, bound).expect("the server takes a connection");
     stream.set_read_timeout(Some(bound)).expect("a time-out");
