@@ -56,7 +56,7 @@ static SOURCE_UP: Family = Family::gauge(
 pub static FAMILIES: [&Family; 5] = [&SUCCESS, &DURATION, &TIMED_OUT, &NO_DATA, &SOURCE_UP];
 
 /// How long a scrape waits for sources to make their caches certain, while other collectors run.
-const REFRESH: Duration = Duration::from_millis(250);
+const REFRESH: Duration = Duration::from_secs(2);
 /// The same before a source has answered for the first time: it reads everything then.
 const FIRST_REFRESH: Duration = Duration::from_secs(3);
 
