@@ -11,7 +11,7 @@ use hybrid_exporter::{
     http::{App, Server, bind},
     logging,
     selfmetrics::SelfMetrics,
-    shutdown,
+    shutdown::{self, Signals},
 };
 use std::{
     io::{self, Write as _},
@@ -102,6 +102,9 @@ fn serve(config: &Config) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!(warning, "configuration");
     }
+    let runtime = runtime()?;
+    // Whoever reads "listening" may send one.
+    let signals = runtime.block_on(async { Signals::new() }).context("listen for signals")?;
     let mut listeners = Vec::new();
     for listen in &config.listen {
         let bound = bind(listen).with_context(|| format!("listen on {listen}"))?;
@@ -111,10 +114,9 @@ fn serve(config: &Config) -> anyhow::Result<()> {
     let sources = Arc::clone(&engine);
     let app = App::new(engine, Arc::clone(&own), &config.telemetry_path, config.max_requests);
     let server = Server { router: app.router(), own, max_connections: config.max_connections };
-    let runtime = runtime()?;
     let result = runtime.block_on(async {
         sources.start();
-        shutdown::serve(server, listeners).await
+        shutdown::serve(server, listeners, signals).await
     });
     sources.stop();
     // A stuck collector must not hold up the end.

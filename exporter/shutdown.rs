@@ -4,7 +4,7 @@ use crate::http::{Bound, Server};
 use anyhow::Context as _;
 use std::time::Duration;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     time,
 };
@@ -12,17 +12,42 @@ use tokio::{
 /// How long connections may take to end after the first signal.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// The signals that ask for an end, from when this is made.
+#[derive(Debug)]
+pub struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+// === impl Signals ===
+
+impl Signals {
+    /// Listens for them; within a runtime.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
+}
+
 /// Serves until a signal and then until the connections have ended, for five seconds at most.
 ///
 /// Fails where serving is impossible, and at a second signal.
-pub async fn serve(server: Server, listeners: Vec<Bound>) -> anyhow::Result<()> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+pub async fn serve(
+    server: Server,
+    listeners: Vec<Bound>,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut serving = tokio::spawn(server.run(listeners, stopped));
     tokio::select! {
         ended = &mut serving => return ended?.context("serve"),
-        _ = term.recv() => tracing::info!(signal = "SIGTERM", "stopping"),
-        _ = int.recv() => tracing::info!(signal = "SIGINT", "stopping"),
+        signal = signals.next() => tracing::info!(signal, "stopping"),
     }
     stop.send_replace(true);
     tokio::select! {
@@ -31,8 +56,7 @@ pub async fn serve(server: Server, listeners: Vec<Bound>) -> anyhow::Result<()> 
         } else {
             tracing::warn!("stopped with connections open");
         },
-        _ = term.recv() => anyhow::bail!("a second signal"),
-        _ = int.recv() => anyhow::bail!("a second signal"),
+        _ = signals.next() => anyhow::bail!("a second signal"),
     }
     Ok(())
 }
