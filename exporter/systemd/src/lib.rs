@@ -10,6 +10,7 @@ mod cache;
 mod filter;
 mod fold;
 mod hybrid;
+mod listing;
 mod node;
 mod options;
 mod property;

@@ -9,7 +9,9 @@ use crate::{
     bus::{Client, Event, Lost, call, label, name_of},
     cache::{Cache, Own, Status, Totals, Unit, as_str, state},
     filter::Filter,
-    fold, options,
+    fold,
+    listing::{Row, Rows},
+    options,
     property::{Kind, Property, Set},
     resolved,
     system::Manager,
@@ -23,7 +25,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::{self, Instant};
-use zbus::{Message, ObjectPath, Variant, message::Header};
+use zbus::{Message, Variant, message::Header};
 
 /// The source's entry in the registry.
 pub static SOURCE: SourceSpec =
@@ -108,21 +110,6 @@ enum Asked {
     List,
     Property(Arc<str>, Property),
 }
-
-/// A row of `ListUnits`: name, description, load state, active state, sub state, followed unit, path,
-/// job, its type, its path.
-type Row<'a> = (
-    &'a str,
-    &'a str,
-    &'a str,
-    &'a str,
-    &'a str,
-    &'a str,
-    ObjectPath<'a>,
-    u32,
-    &'a str,
-    ObjectPath<'a>,
-);
 
 // === impl Systemd ===
 
@@ -411,8 +398,7 @@ impl<'a> Session<'a> {
                 self.cache.lock().resolved.set(name, Some(&value));
             }
             Asked::List => {
-                let rows: Vec<Row<'_>> = body.deserialize()?;
-                self.list(&rows);
+                self.list(Rows::new(message, body.data().bytes())?)?;
             }
             Asked::Property(name, property) => {
                 let value: Variant<'_> = body.deserialize()?;
@@ -460,18 +446,36 @@ impl<'a> Session<'a> {
     }
 
     /// Compares the cache with what systemd has loaded.
-    fn list(&mut self, rows: &[Row<'_>]) {
+    fn list(&mut self, rows: Rows<'_>) -> Result<(), Lost> {
         let whole = std::mem::take(&mut self.whole);
         let mut totals = Totals::default();
         let mut guard = self.cache.lock();
         let state = &mut *guard;
-        for (name, _, load, active, _, _, _, job, job_type, _) in rows {
+        for row in rows {
+            let Row { name, load, active, job, job_type } = row?;
             let active = self::state(active);
             totals.states.get_mut(active).into_iter().for_each(|count| *count += 1);
-            if *job != 0 {
-                *totals.jobs.entry((*job_type).into()).or_default() += 1;
+            if job != 0 {
+                *totals.jobs.entry(job_type.into()).or_default() += 1;
             }
-            if *load != "loaded" {
+            if load != "loaded" {
+                continue;
+            }
+            let kind = Kind::of(name);
+            if let Some(unit) = state.units.get_mut(name) {
+                unit.pass = self.pass;
+                let set = match (whole, unit.state != active) {
+                    (true, _) => Set::whole(kind, active != INACTIVE),
+                    (false, true) => Set::changed(kind),
+                    (false, false) => continue,
+                };
+                unit.state = active;
+                let known = state.units.get_key_value(name).map(|(known, _)| Arc::clone(known));
+                self.reads.extend(known.map(|known| (known, set)));
+                continue;
+            }
+            if let Some(pass) = state.skipped.get_mut(name) {
+                *pass = self.pass;
                 continue;
             }
             if let Some(pattern) = fold::pattern(name).filter(|_| self.settings.fold) {
@@ -479,41 +483,24 @@ impl<'a> Session<'a> {
                 row.skip(usize::from(active != 0)).take(1).for_each(|count| *count += 1);
                 continue;
             }
-            if let Some(pass) = state.skipped.get_mut(*name) {
-                *pass = self.pass;
-                continue;
-            }
-            if let Some((known, unit)) = find(&mut state.units, name) {
-                unit.pass = self.pass;
-                let kind = Kind::of(name);
-                let set = match (whole, unit.state != active) {
-                    (true, _) => Set::whole(kind, active != INACTIVE),
-                    (false, true) => Set::changed(kind),
-                    (false, false) => continue,
-                };
-                unit.state = active;
-                self.reads.push_back((known, set));
-                continue;
-            }
             let (served, served_by_node) = self.settings.verdict(name);
             if !served && !served_by_node {
-                state.skipped.insert((*name).into(), self.pass);
+                state.skipped.insert(name.into(), self.pass);
             } else if state.units.len() >= self.settings.max_units {
                 totals.dropped += 1;
             } else {
-                let name: Arc<str> = (*name).into();
-                let kind = Kind::of(&name);
+                let name: Arc<str> = name.into();
                 let unit = Unit::new(kind, active);
                 let unit = Unit { served, served_by_node, pass: self.pass, ..unit };
                 state.units.insert(Arc::clone(&name), unit);
-                let set = Set::whole(kind, active != INACTIVE);
-                self.reads.push_back((name, set));
+                self.reads.push_back((name, Set::whole(kind, active != INACTIVE)));
             }
         }
         let pass = self.pass;
         state.units.retain(|_, unit| unit.pass == pass);
         state.skipped.retain(|_, seen| *seen == pass);
         state.totals = totals;
+        Ok(())
     }
 
     fn signal(&mut self, message: &Message) -> Result<(), Lost> {

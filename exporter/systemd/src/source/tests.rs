@@ -8,7 +8,7 @@ use std::{
     sync::Mutex,
     task::{Poll, ready},
 };
-use zbus::{Connection, Guid, MessageStream, connection::Builder, message::Type};
+use zbus::{Connection, Guid, MessageStream, ObjectPath, connection::Builder, message::Type};
 
 /// What the peer has and how it behaves.
 #[derive(Default)]
