@@ -13,6 +13,7 @@ use hybrid_exporter::{
     selfmetrics::SelfMetrics,
     shutdown::{self, Signals},
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     io::{self, Write as _},
     process::ExitCode,
@@ -26,6 +27,8 @@ use tokio::{
 
 /// `EX_USAGE`: the configuration is wrong.
 const WRONG_CONFIGURATION: u8 = 64;
+/// More descriptors than anything here could use.
+const DESCRIPTORS: u64 = 65_536;
 /// How long `metrics` waits for collectors.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -73,6 +76,23 @@ fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
+/// Raises the descriptors that the process may have open to what the system grants it, and has as
+/// many kernel files kept open as fit. No child inherits the limit, and nothing here calls `select`,
+/// which is all that the lower limit is for.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
+    let mut current = limit.current.unwrap_or(most);
+    if current < most {
+        let raised = Rlimit { current: Some(most), ..limit };
+        match setrlimit(Resource::Nofile, raised) {
+            Ok(()) => current = most,
+            Err(error) => tracing::debug!(%error, current, "the limit of descriptors stays"),
+        }
+    }
+    collect::allow_descriptors(usize::try_from(current).unwrap_or(usize::MAX));
+}
+
 fn metrics(
     config: &Config,
     collect: Vec<String>,
@@ -95,6 +115,7 @@ fn serve(config: &Config) -> anyhow::Result<()> {
     let own = Arc::new(SelfMetrics::new());
     let engine = engine(config, config.exporter_metrics.then(|| Arc::clone(&own)))?;
     logging::start(config.log_level, config.log_format, config.context.clock);
+    raise_descriptors();
     let version = env!("CARGO_PKG_VERSION");
     let names: Vec<&str> = config.enabled.iter().map(|spec| spec.name).collect();
     tracing::info!(version, pid = std::process::id(), "starting hybrid-exporter");

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-use collect::{Result, Root};
+use collect::{KeptNumber, Result, Root};
 
 /// The machine's control groups.
 #[derive(Clone, Debug)]
@@ -48,6 +48,15 @@ impl Cgroups {
     /// Tasks that are in the group and those below it now; `None` where nobody counts them.
     pub fn tasks(&self, group: &str) -> Result<Option<u64>> {
         self.number("pids", group, "pids.current", "pids.current")
+    }
+
+    /// The file that [`Cgroups::tasks`] reads, for who reads it at every scrape.
+    pub fn keep_tasks(&self, group: &str) -> KeptNumber {
+        let (root, tree) = match &self.layout {
+            Layout::Unified(root) => (root, ""),
+            Layout::Split(root) => (root, "pids"),
+        };
+        root.keep_number(path(tree, group, "pids.current"))
     }
 
     /// Bytes of memory charged to the group; `None` where nobody counts them.
@@ -158,6 +167,7 @@ mod tests {
         assert_eq!(groups.cpu_seconds(group).ok(), Some(Some(1.5)));
         let io = Io { read_bytes: 15, written_bytes: 1 };
         assert_eq!(groups.io(group).ok(), Some(Some(io)));
+        assert_eq!(groups.keep_tasks(group).read::<u64>().ok(), Some(Some(7)));
         assert_eq!(groups.tasks("/none").ok(), Some(None));
         assert_eq!(groups.tasks("/../../a.slice/b.service").ok(), Some(Some(7)));
     }

@@ -5,6 +5,7 @@
 mod directory;
 mod error;
 mod filter;
+mod number;
 mod options;
 mod root;
 mod source;
@@ -15,6 +16,7 @@ pub mod testing;
 pub use directory::Directory;
 pub use error::{Error, Faults, Result};
 pub use filter::Filter;
+pub use number::{KeptNumber, allow_descriptors};
 pub use options::{Opt, OptKind, Options};
 pub use root::{Attr, File, Kept, Root, Stamp, Text};
 pub use source::{Bell, BuildSource, Call, Health, Line, Shared, Source, SourceSpec, Ticket};

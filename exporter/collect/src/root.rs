@@ -42,8 +42,9 @@ pub struct File {
 /// The kernel writes such a file anew at each read from its start, so that opening it again gains
 /// nothing. Not for files that are replaced by renaming.
 ///
-/// All of them together keep 512 descriptors, half of what a process may usually have: on a host
-/// with more CPUs and disks than that, the rest are opened at each read.
+/// All of them together keep 512 descriptors, half of what a process may usually have, or what
+/// [`allow_descriptors`](crate::allow_descriptors) says: on a host with more CPUs and disks than
+/// that, the rest are opened at each read.
 #[derive(Debug)]
 pub struct Kept {
     path: PathBuf,
@@ -55,13 +56,13 @@ pub struct Kept {
 
 /// The right to keep a descriptor, given back when it is dropped.
 #[derive(Debug)]
-struct Place(&'static Places);
+pub(crate) struct Place(&'static Places);
 
 /// How many descriptors may still be kept.
 #[derive(Debug)]
-struct Places(AtomicUsize);
+pub(crate) struct Places(AtomicUsize);
 
-static PLACES: Places = Places(AtomicUsize::new(512));
+pub(crate) static PLACES: Places = Places(AtomicUsize::new(512));
 
 /// What tells one state of a file from another, links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,7 +300,12 @@ impl Kept {
 // === impl Places ===
 
 impl Places {
-    fn take(&'static self) -> Option<Place> {
+    /// Makes `most` of them, those that are taken apart.
+    pub(crate) fn allow(&self, most: usize) {
+        self.0.store(most, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take(&'static self) -> Option<Place> {
         let taken =
             self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         taken.is_ok().then_some(Place(self))
@@ -355,7 +361,7 @@ impl<'a> Text<'a> {
     }
 }
 
-fn parse_error(path: &Path, what: &'static str, line: &str) -> Error {
+pub(crate) fn parse_error(path: &Path, what: &'static str, line: &str) -> Error {
     let mut short: String = line.chars().take(160).collect();
     if short.len() < line.len() {
         short.push('…');
@@ -365,7 +371,7 @@ fn parse_error(path: &Path, what: &'static str, line: &str) -> Error {
 
 /// Whether an attribute's error says that the device has no such value, rather than that something
 /// is broken.
-fn has_no_value(error: &io::Error) -> bool {
+pub(crate) fn has_no_value(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let Some(errno) = Errno::from_io_error(error) else { return false };
     [
@@ -389,7 +395,7 @@ fn has_no_value(error: &io::Error) -> bool {
 }
 
 /// Opens for reading without waiting: a FIFO that somebody put there must not block the scrape.
-fn open(path: &Path) -> io::Result<fs::File> {
+pub(crate) fn open(path: &Path) -> io::Result<fs::File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let descriptor = rustix::fs::open(path, flags, Mode::empty())?;
     Ok(fs::File::from(descriptor))

@@ -5,9 +5,7 @@ use crate::{
     cache::{Own, PLAIN_STATES, STATES, State, seconds},
     fold::PATTERNS,
 };
-use cgroup::Cgroups;
 use exposition::{Family, Writer};
-use std::sync::Arc;
 
 pub(crate) static FAMILIES: [Family; 18] = [
     Family::gauge(
@@ -86,40 +84,6 @@ pub(crate) static FAMILIES: [Family; 18] = [
 const EXITED: i32 = 1;
 const KILLED: i32 = 2;
 const DUMPED: i32 = 3;
-
-/// What a service uses, where it is counted.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usage {
-    pub(crate) tasks: Option<u64>,
-    /// Whether more than tasks was asked for.
-    whole: bool,
-    cpu: Option<f64>,
-    memory: Option<u64>,
-    io: Option<cgroup::Io>,
-}
-
-// === impl Usage ===
-
-impl Usage {
-    /// Reads the control groups of services; one that has gone or is torn is left out.
-    pub(crate) fn read(
-        groups: &Cgroups,
-        places: &[(Arc<str>, Arc<str>)],
-        all: bool,
-    ) -> Vec<(Arc<str>, Self)> {
-        let read = |(name, group): &(Arc<str>, Arc<str>)| {
-            let mut usage = Self { tasks: groups.tasks(group).ok().flatten(), ..Self::default() };
-            usage.whole = all;
-            if all {
-                usage.cpu = groups.cpu_seconds(group).ok().flatten();
-                usage.memory = groups.memory_bytes(group).ok().flatten();
-                usage.io = groups.io(group).ok().flatten();
-            }
-            (Arc::clone(name), usage)
-        };
-        places.iter().map(read).collect()
-    }
-}
 
 pub(crate) fn write(state: &State, out: &mut Writer) {
     let units = || state.units.iter().filter(|(_, unit)| unit.served);
@@ -216,44 +180,4 @@ pub(crate) fn write(state: &State, out: &mut Writer) {
     out.family(dropped, |s| s.value(totals.dropped));
     out.family(errors, |s| s.value(state.call_errors));
     out.family(connections, |s| s.value(state.connections));
-}
-
-/// What the services use.
-pub(crate) fn write_usage(usage: &[(Arc<str>, Usage)], out: &mut Writer) {
-    let [.., tasks, cpu, memory, read, written] = &FAMILIES;
-    out.family(tasks, |s| {
-        for (name, usage) in usage.iter().filter(|(_, usage)| usage.whole) {
-            if let Some(tasks) = usage.tasks {
-                s.row(&[name], tasks);
-            }
-        }
-    });
-    out.family(cpu, |s| {
-        for (name, usage) in usage {
-            if let Some(cpu) = usage.cpu {
-                s.row(&[name], cpu);
-            }
-        }
-    });
-    out.family(memory, |s| {
-        for (name, usage) in usage {
-            if let Some(bytes) = usage.memory {
-                s.row(&[name], bytes);
-            }
-        }
-    });
-    out.family(read, |s| {
-        for (name, usage) in usage {
-            if let Some(io) = usage.io {
-                s.row(&[name], io.read_bytes);
-            }
-        }
-    });
-    out.family(written, |s| {
-        for (name, usage) in usage {
-            if let Some(io) = usage.io {
-                s.row(&[name], io.written_bytes);
-            }
-        }
-    });
 }

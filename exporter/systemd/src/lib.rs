@@ -18,6 +18,7 @@ mod resolved;
 mod source;
 mod system;
 mod units;
+mod usage;
 
 pub use options::{BUS_ADDRESS, MODE};
 pub use source::SOURCE;

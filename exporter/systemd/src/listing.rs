@@ -39,7 +39,8 @@ impl<'a> Rows<'a> {
             return Err(Lost::Other(format!("ListUnits: expected a(ssssssouso), got {signature}")));
         }
         let little = message.primary_header().endian_sig() == zbus::message::EndianSig::Little;
-        Self::of(body, if little { u32::from_le_bytes } else { u32::from_be_bytes }).ok_or_else(torn)
+        Self::of(body, if little { u32::from_le_bytes } else { u32::from_be_bytes })
+            .ok_or_else(torn)
     }
 
     fn of(body: &'a [u8], number: fn([u8; 4]) -> u32) -> Option<Self> {
@@ -123,7 +124,8 @@ mod tests {
         let message = reply();
         let body = message.body();
         let rows: Result<Vec<_>, _> = Rows::new(&message, body.data().bytes()).unwrap().collect();
-        let row = |name, job, job_type| Row { name, load: "loaded", active: "active", job, job_type };
+        let row =
+            |name, job, job_type| Row { name, load: "loaded", active: "active", job, job_type };
         assert_eq!(rows.unwrap(), [row("a.service", 0, ""), row("bc.timer", 7, "start")]);
         let bytes = body.data().bytes();
         for end in 0..bytes.len() {

@@ -2,9 +2,9 @@
 
 use crate::{
     cache::{Cache, Own, PLAIN_STATES, STATES, State, seconds},
-    hybrid::Usage,
     options,
     units::{places, write_restarts, write_sockets, write_triggers},
+    usage::Meter,
 };
 use cgroup::Cgroups;
 use collect::{Collector, Result, Spec};
@@ -27,7 +27,7 @@ pub(crate) static SPEC: Spec = Spec {
     build: |cx| {
         Ok(Box::new(Node {
             cache: cx.shared.get(),
-            groups: Cgroups::new(&cx.sys),
+            meter: Meter::new(Cgroups::new(&cx.sys)),
             tasks: cx.options.switch(&options::NODE_TASKS),
             restarts: cx.options.switch(&options::NODE_RESTARTS),
             start_time: cx.options.switch(&options::NODE_START_TIME),
@@ -81,7 +81,7 @@ static FAMILIES: [Family; 13] = [
 
 struct Node {
     cache: Arc<Cache>,
-    groups: Cgroups,
+    meter: Meter,
     tasks: bool,
     restarts: bool,
     start_time: bool,
@@ -98,7 +98,7 @@ impl Collector for Node {
             drop(state);
             let [.., tasks, _] = &FAMILIES;
             out.family(tasks, |s| {
-                for (name, usage) in Usage::read(&self.groups, &places, false) {
+                for (name, usage) in self.meter.read(&places, false) {
                     if let Some(tasks) = usage.tasks {
                         s.row(&[&name], tasks);
                     }

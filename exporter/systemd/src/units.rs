@@ -2,10 +2,10 @@
 
 use crate::{
     cache::{Cache, Own, PLAIN_STATES, STATES, State, Timer, Unit, seconds},
-    hybrid::{self, Usage},
-    options,
+    hybrid, options,
     property::suffix,
     resolved, system,
+    usage::{self, Meter},
 };
 use cgroup::Cgroups;
 use collect::{Collector, Result, Spec};
@@ -31,7 +31,7 @@ pub(crate) static SPEC: Spec = Spec {
     build: |cx| {
         Ok(Box::new(Units {
             cache: cx.shared.get(),
-            groups: Cgroups::new(&cx.sys),
+            meter: Meter::new(Cgroups::new(&cx.sys)),
             required: cx.options.text(&options::MODE) == "on",
             restarts: cx.options.switch(&options::RESTARTS),
             ip: cx.options.switch(&options::IP),
@@ -119,7 +119,7 @@ type Time = fn(&Unit) -> Option<u64>;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Units {
     cache: Arc<Cache>,
-    groups: Cgroups,
+    meter: Meter,
     required: bool,
     restarts: bool,
     ip: bool,
@@ -134,7 +134,7 @@ impl Collector for Units {
         let places = places(&state, |unit| unit.served);
         drop(state);
         let [_, _, _, tasks, ..] = &FAMILIES;
-        let usage = Usage::read(&self.groups, &places, self.resources);
+        let usage = self.meter.read(&places, self.resources);
         out.family(tasks, |s| {
             for (name, usage) in &usage {
                 if let Some(tasks) = usage.tasks {
@@ -142,7 +142,7 @@ impl Collector for Units {
                 }
             }
         });
-        hybrid::write_usage(&usage, out);
+        usage::write(&usage, out);
         Ok(())
     }
 }
