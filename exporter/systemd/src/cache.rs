@@ -12,7 +12,10 @@ use crate::{
 use collect::{Error, Result};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
@@ -92,6 +95,8 @@ pub(crate) struct Unit {
     pub(crate) served_by_node: bool,
     /// The `ListUnits` that saw it last.
     pub(crate) pass: u32,
+    /// Another one whenever a number of the unit changed; no two units ever have the same.
+    pub(crate) version: u64,
     pub(crate) times: Times,
     pub(crate) own: Own,
 }
@@ -194,29 +199,42 @@ impl Unit {
             Kind::Socket => Own::Socket(Socket::default()),
             Kind::Other => Own::Other,
         };
-        let (served, served_by_node, pass) = (false, false, 0);
-        Self { state, served, served_by_node, pass, times: Times::default(), own }
+        let (served, served_by_node, pass, version) = (false, false, 0, next_version());
+        Self { state, served, served_by_node, pass, version, times: Times::default(), own }
+    }
+
+    /// Notes the unit's state.
+    pub(crate) fn turn(&mut self, state: usize) {
+        if put(&mut self.state, state) {
+            self.version = next_version();
+        }
     }
 
     /// Notes a property's value; `None` where it could not be read.
     pub(crate) fn set(&mut self, property: Property, value: Option<&Variant<'_>>) {
         use Property as P;
         let number = || value.and_then(as_u64);
-        match (property, &mut self.own) {
-            (P::ActiveEnter, _) => self.times.active_enter = number(),
-            (P::ActiveExit, _) => self.times.active_exit = number(),
-            (P::InactiveEnter, _) => self.times.inactive_enter = number(),
-            (P::InactiveExit, _) => self.times.inactive_exit = number(),
+        let when = &mut self.times;
+        let changed = match (property, &mut self.own) {
+            (P::ActiveEnter, _) => put(&mut when.active_enter, number()),
+            (P::ActiveExit, _) => put(&mut when.active_exit, number()),
+            (P::InactiveEnter, _) => put(&mut when.inactive_enter, number()),
+            (P::InactiveExit, _) => put(&mut when.inactive_exit, number()),
             (_, Own::Service(service)) => service.set(property, value),
-            (P::MountType, Own::Mount(kind)) => *kind = value.and_then(as_str).map(Into::into),
-            (P::LastTrigger, Own::Timer(timer)) => timer.last_trigger = number(),
-            (P::NextRealtime, Own::Timer(timer)) => timer.next_realtime = number(),
-            (P::NextMonotonic, Own::Timer(timer)) => timer.next_monotonic = number(),
-            (P::Accept, Own::Socket(socket)) => socket.accept = value.and_then(as_bool),
-            (P::Accepted, Own::Socket(socket)) => socket.accepted = value.and_then(as_u32),
-            (P::Connections, Own::Socket(socket)) => socket.connections = value.and_then(as_u32),
-            (P::Refused, Own::Socket(socket)) => socket.refused = value.and_then(as_u32),
-            _ => {}
+            (P::MountType, Own::Mount(kind)) => put(kind, value.and_then(as_str).map(Into::into)),
+            (P::LastTrigger, Own::Timer(timer)) => put(&mut timer.last_trigger, number()),
+            (P::NextRealtime, Own::Timer(timer)) => put(&mut timer.next_realtime, number()),
+            (P::NextMonotonic, Own::Timer(timer)) => put(&mut timer.next_monotonic, number()),
+            (P::Accept, Own::Socket(socket)) => put(&mut socket.accept, value.and_then(as_bool)),
+            (P::Accepted, Own::Socket(socket)) => put(&mut socket.accepted, value.and_then(as_u32)),
+            (P::Connections, Own::Socket(socket)) => {
+                put(&mut socket.connections, value.and_then(as_u32))
+            }
+            (P::Refused, Own::Socket(socket)) => put(&mut socket.refused, value.and_then(as_u32)),
+            _ => false,
+        };
+        if changed {
+            self.version = next_version();
         }
     }
 
@@ -236,27 +254,40 @@ impl Unit {
 // === impl Service ===
 
 impl Service {
-    fn set(&mut self, property: Property, value: Option<&Variant<'_>>) {
+    fn set(&mut self, property: Property, value: Option<&Variant<'_>>) -> bool {
         use Property as P;
         let text = || value.and_then(as_str).filter(|text| !text.is_empty());
         let [ingress_bytes, egress_bytes, ingress_packets, egress_packets] = &mut self.ip;
         match property {
-            P::ServiceType => self.kind = text().map(Into::into),
-            P::TasksMax => self.tasks_max = value.and_then(as_u64),
-            P::TasksAccounting => self.tasks_accounting = value.and_then(as_bool),
-            P::Restarts => self.restarts = value.and_then(as_u32),
-            P::Result => self.result = text().map(Into::into),
-            P::ExitCode => self.exit_code = value.and_then(as_i32),
-            P::ExitStatus => self.exit_status = value.and_then(as_i32),
-            P::MainPid => self.main_pid = value.and_then(as_u32),
-            P::ControlGroup => self.group = text().map(Into::into),
-            P::IngressBytes => *ingress_bytes = value.and_then(as_u64),
-            P::EgressBytes => *egress_bytes = value.and_then(as_u64),
-            P::IngressPackets => *ingress_packets = value.and_then(as_u64),
-            P::EgressPackets => *egress_packets = value.and_then(as_u64),
-            _ => {}
+            P::ServiceType => put(&mut self.kind, text().map(Into::into)),
+            P::TasksMax => put(&mut self.tasks_max, value.and_then(as_u64)),
+            P::TasksAccounting => put(&mut self.tasks_accounting, value.and_then(as_bool)),
+            P::Restarts => put(&mut self.restarts, value.and_then(as_u32)),
+            P::Result => put(&mut self.result, text().map(Into::into)),
+            P::ExitCode => put(&mut self.exit_code, value.and_then(as_i32)),
+            P::ExitStatus => put(&mut self.exit_status, value.and_then(as_i32)),
+            P::MainPid => put(&mut self.main_pid, value.and_then(as_u32)),
+            P::ControlGroup => put(&mut self.group, text().map(Into::into)),
+            P::IngressBytes => put(ingress_bytes, value.and_then(as_u64)),
+            P::EgressBytes => put(egress_bytes, value.and_then(as_u64)),
+            P::IngressPackets => put(ingress_packets, value.and_then(as_u64)),
+            P::EgressPackets => put(egress_packets, value.and_then(as_u64)),
+            _ => false,
         }
     }
+}
+
+/// Notes a value; whether it is another than the one before.
+fn put<T: PartialEq>(place: &mut T, value: T) -> bool {
+    let changed = *place != value;
+    *place = value;
+    changed
+}
+
+/// A version that no unit had.
+fn next_version() -> u64 {
+    static VERSIONS: AtomicU64 = AtomicU64::new(1);
+    VERSIONS.fetch_add(1, Ordering::Relaxed)
 }
 
 /// A number; the largest is systemd's "not set".

@@ -4,6 +4,7 @@
 use crate::{
     cache::{Own, PLAIN_STATES, STATES, State, seconds},
     fold::PATTERNS,
+    units::Named,
 };
 use exposition::{Family, Writer};
 
@@ -85,8 +86,9 @@ const EXITED: i32 = 1;
 const KILLED: i32 = 2;
 const DUMPED: i32 = 3;
 
-pub(crate) fn write(state: &State, out: &mut Writer) {
-    let units = || state.units.iter().filter(|(_, unit)| unit.served);
+/// What each unit has.
+pub(crate) fn write_units(units: &[Named<'_>], out: &mut Writer) {
+    let units = || units.iter().copied();
     let services = || units().filter_map(|(name, unit)| Some((name, unit.service()?)));
     let timers = || {
         units().filter_map(|(name, unit)| match &unit.own {
@@ -103,11 +105,6 @@ pub(crate) fn write(state: &State, out: &mut Writer) {
         other_state,
         next_time,
         next_monotonic,
-        jobs,
-        folded,
-        dropped,
-        errors,
-        connections,
         ..,
     ] = &FAMILIES;
     out.family(result, |s| {
@@ -167,6 +164,11 @@ pub(crate) fn write(state: &State, out: &mut Writer) {
             }
         });
     }
+}
+
+/// What all of systemd has.
+pub(crate) fn write(state: &State, out: &mut Writer) {
+    let [_, _, _, _, _, _, _, _, jobs, folded, dropped, errors, connections, ..] = &FAMILIES;
     let totals = &state.totals;
     out.family(jobs, |s| totals.jobs.iter().for_each(|(kind, count)| s.row(&[kind], *count)));
     out.family(folded, |s| {

@@ -15,6 +15,7 @@ mod node;
 mod options;
 mod property;
 mod resolved;
+mod shelf;
 mod source;
 mod system;
 mod units;

@@ -3,7 +3,8 @@
 use crate::{
     cache::{Cache, Own, PLAIN_STATES, STATES, State, seconds},
     options,
-    units::{places, write_restarts, write_sockets, write_triggers},
+    shelf::Shelf,
+    units::{Named, places, write_restarts, write_sockets, write_triggers},
     usage::Meter,
 };
 use cgroup::Cgroups;
@@ -27,6 +28,7 @@ pub(crate) static SPEC: Spec = Spec {
     build: |cx| {
         Ok(Box::new(Node {
             cache: cx.shared.get(),
+            shelf: Shelf::default(),
             meter: Meter::new(Cgroups::new(&cx.sys)),
             tasks: cx.options.switch(&options::NODE_TASKS),
             restarts: cx.options.switch(&options::NODE_RESTARTS),
@@ -81,6 +83,7 @@ static FAMILIES: [Family; 13] = [
 
 struct Node {
     cache: Arc<Cache>,
+    shelf: Shelf,
     meter: Meter,
     tasks: bool,
     restarts: bool,
@@ -92,7 +95,12 @@ impl Collector for Node {
         let state = self.cache.lock();
         // Who enables it wants it.
         state.believed(true)?;
-        self.write(&state, out);
+        let families: Vec<&Family> = FAMILIES.iter().collect();
+        let mut kept = std::mem::take(&mut self.shelf);
+        let units = state.units.iter().filter(|(_, unit)| unit.served_by_node);
+        kept.write(units, &families, |units, out| self.write(units, out), out);
+        self.shelf = kept;
+        write_system(&state, out);
         if self.tasks {
             let places = places(&state, |unit| unit.served_by_node);
             drop(state);
@@ -112,14 +120,14 @@ impl Collector for Node {
 // === impl Node ===
 
 impl Node {
-    fn write(&self, state: &State, out: &mut Writer) {
-        let units = || state.units.iter().filter(|(_, unit)| unit.served_by_node);
+    fn write(&self, units: &[Named<'_>], out: &mut Writer) {
+        let units = || units.iter().copied();
         let [
             unit_state,
-            counts,
-            running,
-            version,
-            virtualization,
+            _,
+            _,
+            _,
+            _,
             last_trigger,
             accepted,
             connections,
@@ -140,27 +148,6 @@ impl Node {
                     s.row(&[name, state, kind.unwrap_or_default()], unit.state == index);
                 }
             }
-        });
-        out.family(counts, |s| {
-            for (state, count) in STATES.iter().zip(state.totals.states).take(PLAIN_STATES) {
-                s.row(&[state], count);
-            }
-        });
-        let manager = &state.manager;
-        out.family(running, |s| s.maybe(manager.state.as_deref().map(|s| s == "running")));
-        out.family(version, |s| {
-            let version = manager.version.as_deref();
-            if let Some((text, number)) = version.and_then(|text| Some((text, number(text)?))) {
-                s.row(&[text], number);
-            }
-        });
-        out.family(virtualization, |s| {
-            let kind = match manager.virtualization.as_deref() {
-                Some("") => "none",
-                Some(kind) => kind,
-                None => "unknown",
-            };
-            s.row(&[kind], 1u64);
         });
         out.family(last_trigger, |s| write_triggers(s, units()));
         write_sockets(out, [accepted, connections, refused], units);
@@ -187,6 +174,32 @@ impl Node {
             });
         }
     }
+}
+
+/// What is said of systemd itself.
+fn write_system(state: &State, out: &mut Writer) {
+    let [_, counts, running, version, virtualization, ..] = &FAMILIES;
+    out.family(counts, |s| {
+        for (state, count) in STATES.iter().zip(state.totals.states).take(PLAIN_STATES) {
+            s.row(&[state], count);
+        }
+    });
+    let manager = &state.manager;
+    out.family(running, |s| s.maybe(manager.state.as_deref().map(|s| s == "running")));
+    out.family(version, |s| {
+        let version = manager.version.as_deref();
+        if let Some((text, number)) = version.and_then(|text| Some((text, number(text)?))) {
+            s.row(&[text], number);
+        }
+    });
+    out.family(virtualization, |s| {
+        let kind = match manager.virtualization.as_deref() {
+            Some("") => "none",
+            Some(kind) => kind,
+            None => "unknown",
+        };
+        s.row(&[kind], 1u64);
+    });
 }
 
 /// The first number of three digits or more in a version, with what follows one dot.

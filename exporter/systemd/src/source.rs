@@ -469,7 +469,7 @@ impl<'a> Session<'a> {
                     (false, true) => Set::changed(kind),
                     (false, false) => continue,
                 };
-                unit.state = active;
+                unit.turn(active);
                 let known = state.units.get_key_value(name).map(|(known, _)| Arc::clone(known));
                 self.reads.extend(known.map(|known| (known, set)));
                 continue;
@@ -548,7 +548,7 @@ impl<'a> Session<'a> {
         let (interface, properties, _): (&str, HashMap<&str, Variant<'_>>, Vec<&str>) =
             body.deserialize()?;
         if let Some(active) = properties.get("ActiveState").and_then(as_str) {
-            unit.state = self::state(active);
+            unit.turn(self::state(active));
         }
         for (property, value) in &properties {
             if let Some(property) = Property::find(interface, property) {

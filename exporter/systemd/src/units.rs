@@ -4,7 +4,9 @@ use crate::{
     cache::{Cache, Own, PLAIN_STATES, STATES, State, Timer, Unit, seconds},
     hybrid, options,
     property::suffix,
-    resolved, system,
+    resolved,
+    shelf::Shelf,
+    system,
     usage::{self, Meter},
 };
 use cgroup::Cgroups;
@@ -31,6 +33,7 @@ pub(crate) static SPEC: Spec = Spec {
     build: |cx| {
         Ok(Box::new(Units {
             cache: cx.shared.get(),
+            shelf: Shelf::default(),
             meter: Meter::new(Cgroups::new(&cx.sys)),
             required: cx.options.text(&options::MODE) == "on",
             restarts: cx.options.switch(&options::RESTARTS),
@@ -119,6 +122,7 @@ type Time = fn(&Unit) -> Option<u64>;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Units {
     cache: Arc<Cache>,
+    shelf: Shelf,
     meter: Meter,
     required: bool,
     restarts: bool,
@@ -130,7 +134,14 @@ impl Collector for Units {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         let state = self.cache.lock();
         state.believed(self.required)?;
-        self.write(&state, out);
+        let families: Vec<&Family> = FAMILIES.iter().chain(&hybrid::FAMILIES).collect();
+        let mut kept = std::mem::take(&mut self.shelf);
+        let units = state.units.iter().filter(|(_, unit)| unit.served);
+        kept.write(units, &families, |units, out| self.write(units, out), out);
+        self.shelf = kept;
+        state.manager.write(out);
+        state.resolved.write(out);
+        hybrid::write(&state, out);
         let places = places(&state, |unit| unit.served);
         drop(state);
         let [_, _, _, tasks, ..] = &FAMILIES;
@@ -164,8 +175,9 @@ const INACTIVE: usize = 3;
 // === impl Units ===
 
 impl Units {
-    fn write(&self, state: &State, out: &mut Writer) {
-        let units = || state.units.iter().filter(|(_, unit)| unit.served);
+    fn write(&self, units: &[Named<'_>], out: &mut Writer) {
+        let all = units;
+        let units = || all.iter().copied();
         let [
             unit_state,
             info,
@@ -249,9 +261,7 @@ impl Units {
                 });
             }
         }
-        state.manager.write(out);
-        state.resolved.write(out);
-        hybrid::write(state, out);
+        hybrid::write_units(all, out);
     }
 }
 
