@@ -101,15 +101,14 @@ impl Set {
     const SERVICE: Self = Self::of(&[
         P::ServiceType,
         P::TasksMax,
-        P::TasksAccounting,
         P::Restarts,
         P::Result,
         P::ExitCode,
         P::ExitStatus,
     ]);
-    const SERVICE_ACTIVE: Self = Self::of(&[P::MainPid, P::ControlGroup]);
+    const SERVICE_ACTIVE: Self = Self::of(&[P::MainPid, P::ControlGroup, P::TasksAccounting]);
     const SERVICE_CHANGED: Self =
-        Self::of(&[P::Restarts, P::Result, P::ExitCode, P::ExitStatus, P::MainPid]);
+        Self::of(&[P::Restarts, P::Result, P::ExitCode, P::ExitStatus]).with(Self::SERVICE_ACTIVE);
     const TIMER: Self = Self::of(&[P::LastTrigger, P::NextRealtime, P::NextMonotonic]);
 
     const fn of(list: &[Property]) -> Self {
@@ -138,9 +137,7 @@ impl Set {
     /// What may be another value after a change of state.
     pub(crate) const fn changed(kind: Kind) -> Self {
         match kind {
-            Kind::Service => {
-                Self::SERVICE_CHANGED.with(Self::TIMES).with(Self::of(&[P::ControlGroup]))
-            }
+            Kind::Service => Self::SERVICE_CHANGED.with(Self::TIMES),
             Kind::Timer => Self::TIMER.with(Self::TIMES),
             Kind::Socket => Self::SOCKET_COUNTERS.with(Self::TIMES),
             Kind::Mount | Kind::Other => Self::TIMES,
