@@ -197,3 +197,59 @@ fn a_lost_bus_leaves_nothing_stale() {
     host.run(60, &["systemctl", "daemon-reexec"]);
     served(&host);
 }
+
+#[test]
+fn the_private_socket_says_the_same_without_a_bus() {
+    let host = match host() {
+        Ok(host) => host,
+        Err(reason) => {
+            return skip("systemd::the_private_socket_says_the_same_without_a_bus", &reason);
+        }
+    };
+    let flags = FLAGS.replace("--systemd=on", "--systemd=on --systemd.collector.private");
+    let command = format!("/shared/hybrid-exporter {flags} --web.listen-address=:10151");
+    host.unit("direct", &command);
+    settle(&host);
+    let direct = || {
+        let url = "http://localhost:10151/metrics/systemd";
+        Scrape::parse(&host.run(15, &["sh", "-c", &format!("curl -s {url} || true")]))
+    };
+    let wait = |what: &str, good: &dyn Fn(&Scrape) -> bool| {
+        crate::support::child::wait(what, Duration::from_secs(15), || {
+            let page = direct();
+            good(&page).then_some(page)
+        })
+    };
+    served(&host);
+    wait("units over the private socket", &has_units);
+    // Once more: both have heard of the other's start by then.
+    let (ours, theirs) = (page(&host, "/metrics/systemd"), wait("units", &has_units));
+    let of = |page: &Scrape| -> BTreeMap<_, _> {
+        let kept = page.series.iter().filter(|((name, labels), _)| {
+            // Both exporters' own tasks come and go.
+            let own = |(_, v): &(String, String)| v == "exporter.service" || v == "direct.service";
+            (name.starts_with("systemd_") || name.starts_with("hybrid_unit_"))
+                && !(name.ends_with("_tasks_current") && labels.iter().any(own))
+        });
+        kept.map(|(series, value)| (series.clone(), *value)).collect()
+    };
+    let (ours, theirs) = (of(&ours), of(&theirs));
+    assert!(ours.len() > 1000, "only {} series", ours.len());
+    let differ: Vec<_> = ours.iter().filter(|(k, v)| theirs.get(*k) != Some(v)).collect();
+    assert!(differ.is_empty(), "{differ:#?}");
+    assert_eq!(ours.len(), theirs.len());
+    // No bus is needed, neither for what changes nor for a systemd that begins anew.
+    host.run(20, &["systemctl", "stop", "dbus.service", "dbus.socket"]);
+    let active = |page: &Scrape| {
+        let labels = [("name", "gen-0.timer"), ("state", "active"), ("type", "timer")];
+        let labels = labels.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec();
+        page.series.get(&("systemd_unit_state".to_owned(), labels)).copied()
+    };
+    assert_eq!(active(&direct()), Some(1.0));
+    host.run(20, &["systemctl", "stop", "gen-0.timer"]);
+    let page = direct();
+    // What stopped may be unloaded.
+    assert!(has_units(&page) && active(&page) != Some(1.0));
+    host.run(20, &["systemctl", "daemon-reexec"]);
+    wait("units after systemd began anew", &|page| has_units(page) && active(page) != Some(1.0));
+}

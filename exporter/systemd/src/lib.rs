@@ -13,6 +13,7 @@ mod hybrid;
 mod listing;
 mod node;
 mod options;
+mod private;
 mod property;
 mod resolved;
 mod shelf;

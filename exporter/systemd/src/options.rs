@@ -15,6 +15,11 @@ pub const BUS_ADDRESS: Opt = Opt::text(
     "The system bus as a D-Bus address; default run/dbus/system_bus_socket below --path.rootfs.",
 );
 
+pub(crate) const PRIVATE: Opt = Opt::switch(
+    "systemd.collector.private",
+    false,
+    "Ask systemd over run/systemd/private below --path.rootfs instead of the bus, which takes root.",
+);
 pub(crate) const INCLUDE: Opt = Opt::text(
     "systemd.collector.unit-include",
     ".+",
@@ -76,9 +81,5 @@ pub(crate) const NODE_START_TIME: Opt = Opt::switch(
     false,
     "Serve when units became active.",
 );
-pub(crate) const NODE_PRIVATE: Opt = Opt::switch(
-    "collector.systemd.private",
-    false,
-    "Accepted and ignored: the bus is always used.",
-)
-.hidden();
+pub(crate) const NODE_PRIVATE: Opt =
+    Opt::switch("collector.systemd.private", false, "As --systemd.collector.private.").hidden();

@@ -11,7 +11,7 @@ use crate::{
     filter::Filter,
     fold,
     listing::{Row, Rows},
-    options,
+    options, private,
     property::{Kind, Property, Set},
     resolved,
     system::Manager,
@@ -20,6 +20,7 @@ use collect::{Call, Context, Error, Health, Line, Options, Result, Source, Sourc
 use std::{
     collections::{HashMap, VecDeque},
     future::Future,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
     time::Duration,
@@ -61,6 +62,8 @@ pub(crate) struct Systemd {
 
 struct Settings {
     addresses: String,
+    /// systemd's private socket, where it is asked over that.
+    private: Option<PathBuf>,
     served: Option<Filter>,
     served_by_node: Option<Filter>,
     fold: bool,
@@ -121,7 +124,7 @@ impl Systemd {
 
     /// Until the connection is lost; `None` where the process ends.
     async fn follow(&self, line: &Line) -> Option<Lost> {
-        let connect = Client::connect(&self.settings.addresses);
+        let connect = self.settings.connect();
         tokio::pin!(connect);
         let mut asked = None;
         let connected = loop {
@@ -207,7 +210,7 @@ impl Source for Systemd {
 // === impl Settings ===
 
 impl Settings {
-    fn new(given: &Options, rootfs: &std::path::Path) -> Result<Self> {
+    fn new(given: &Options, rootfs: &Path) -> Result<Self> {
         let addresses = match given.text(&options::BUS_ADDRESS) {
             "" => format!("unix:path={}", rootfs.join("run/dbus/system_bus_socket").display()),
             text => text.to_owned(),
@@ -222,15 +225,26 @@ impl Settings {
         })?;
         let served = given.text(&options::MODE) != "off";
         let by_node = given.switch(&options::NODE);
+        let resolved = served && given.switch(&options::RESOLVED);
+        let private = given.switch(&options::PRIVATE) || given.switch(&options::NODE_PRIVATE);
         Ok(Self {
             addresses,
+            // resolved is on the bus alone.
+            private: (private && !resolved).then(|| rootfs.join("run/systemd/private")),
             served: filter(served, &options::INCLUDE, &options::EXCLUDE)?,
             served_by_node: filter(by_node, &options::NODE_INCLUDE, &options::NODE_EXCLUDE)?,
             fold: given.switch(&options::FOLD),
             max_units,
             ip: served && given.switch(&options::IP),
-            resolved: served && given.switch(&options::RESOLVED),
+            resolved,
         })
+    }
+
+    async fn connect(&self) -> Result<Client<Asked>, Lost> {
+        match &self.private {
+            Some(path) => Ok(Client::new(private::connect(path).await?)),
+            None => Client::connect(&self.addresses).await,
+        }
     }
 
     /// Which of the two name sets serve a unit.
@@ -249,15 +263,13 @@ impl<'a> Session<'a> {
         settings: &'a Settings,
         line: &'a Line,
     ) -> Self {
-        let mut calls: VecDeque<Asked> = RULES.iter().map(|rule| Asked::Match(rule)).collect();
-        calls.push_back(Asked::Owner);
-        Self {
+        let mut session = Self {
             client,
             cache,
             settings,
             line,
             owner: None,
-            calls,
+            calls: VecDeque::new(),
             reads: VecDeque::new(),
             stage: Stage::Greeting,
             pass: 0,
@@ -265,7 +277,17 @@ impl<'a> Session<'a> {
             asked: None,
             whole: true,
             resync: Instant::now() + RESYNC,
+        };
+        if settings.private.is_some() {
+            // Nobody else is there, and all is passed on unasked.
+            session.owner = Some(private::OWNER.to_owned());
+            session.calls.push_back(Asked::Manager);
+            session.begin();
+        } else {
+            session.calls.extend(RULES.map(Asked::Match));
+            session.calls.push_back(Asked::Owner);
         }
+        session
     }
 
     /// Until the connection is lost, or the process ends.

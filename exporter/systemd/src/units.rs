@@ -21,6 +21,7 @@ pub(crate) static SPEC: Spec = Spec {
     families: &[&FAMILIES, &system::FAMILIES, &resolved::FAMILIES, &hybrid::FAMILIES],
     opts: &[
         options::BUS_ADDRESS,
+        options::PRIVATE,
         options::INCLUDE,
         options::EXCLUDE,
         options::RESTARTS,
