@@ -23,6 +23,10 @@ bless:
 bench:
     tests/bench
 
+# What a thousand of systemd's units cost the exporter, systemd and the bus, on a host of its own.
+bench-systemd:
+    tests/benches/systemd.py
+
 # Each fuzz target for ten minutes (needs cargo-fuzz and a nightly compiler).
 fuzz seconds="600":
     cd tests/fuzz && for target in $(cargo fuzz list); do cargo +nightly fuzz run "$target" -- -max_total_time={{seconds}} || exit 1; done
