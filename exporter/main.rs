@@ -85,9 +85,9 @@ fn raise_descriptors() {
     let mut current = limit.current.unwrap_or(most);
     if current < most {
         let raised = Rlimit { current: Some(most), ..limit };
-        match setrlimit(Resource::Nofile, raised) {
-            Ok(()) => current = most,
-            Err(error) => tracing::debug!(%error, current, "the limit of descriptors stays"),
+        // What is refused, as some sandboxes do, leaves the limit as it was.
+        if setrlimit(Resource::Nofile, raised).is_ok() {
+            current = most;
         }
     }
     collect::allow_descriptors(usize::try_from(current).unwrap_or(usize::MAX));
@@ -112,10 +112,10 @@ fn metrics(
 }
 
 fn serve(config: &Config) -> anyhow::Result<()> {
+    raise_descriptors();
     let own = Arc::new(SelfMetrics::new());
     let engine = engine(config, config.exporter_metrics.then(|| Arc::clone(&own)))?;
     logging::start(config.log_level, config.log_format, config.context.clock);
-    raise_descriptors();
     let version = env!("CARGO_PKG_VERSION");
     let names: Vec<&str> = config.enabled.iter().map(|spec| spec.name).collect();
     tracing::info!(version, pid = std::process::id(), "starting hybrid-exporter");

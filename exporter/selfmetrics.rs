@@ -234,9 +234,20 @@ impl Process {
         out.family(&START_TIME, |s| s.maybe(self.started));
         out.family(&VIRTUAL_MAX, |s| s.maybe(self.limits.address_space));
         out.family(&MAX_FDS, |s| s.maybe(self.limits.files));
-        // The listing's own descriptor is open only while it lists.
-        let open = self.root.list("self/fd").ok().map(|names| names.len().saturating_sub(1));
-        out.family(&OPEN_FDS, |s| s.maybe(open));
+        out.family(&OPEN_FDS, |s| s.maybe(self.open_descriptors()));
+    }
+
+    /// Since Linux 6.2 the folder's size is their number: listing hundreds that are kept takes longer
+    /// than reading them. Before, it is 0.
+    fn open_descriptors(&self) -> Option<u64> {
+        match self.root.stamp("self/fd").ok()?.size {
+            0 => {
+                let names = self.root.list("self/fd").ok()?;
+                // The listing's own descriptor is open only while it lists.
+                u64::try_from(names.len()).ok()?.checked_sub(1)
+            }
+            size => Some(size),
+        }
     }
 }
 
