@@ -101,10 +101,7 @@ pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
             Kind::Summary => "summary",
         };
         header(&mut out.body, &first.name, kind, first.help, false);
-        match group {
-            [only] => out.body.extend_from_slice(&only.lines),
-            _ => distinct(&mut out.body, group.iter().map(|part| &*part.lines)),
-        }
+        together(&mut out.body, group);
         for part in group {
             out.insert(&part.pages);
         }
@@ -178,11 +175,21 @@ fn join<'a>(group: &[Part<'a>]) -> Option<Part<'a>> {
     let mut part = group.first()?.clone();
     if group.len() > 1 {
         let mut lines = Vec::new();
-        distinct(&mut lines, group.iter().map(|part| &*part.lines));
+        together(&mut lines, group);
         part.lines = Cow::Owned(lines);
         part.pages = group.iter().flat_map(|part| part.pages.iter().copied()).collect();
     }
     Some(part)
+}
+
+/// Appends the lines of a family's stretches: as they are where only one has any, others having
+/// pages alone.
+fn together(out: &mut Vec<u8>, group: &[Part<'_>]) {
+    let mut written = group.iter().map(|part| &*part.lines).filter(|lines| !lines.is_empty());
+    match (written.next(), written.next()) {
+        (Some(only), None) => out.extend_from_slice(only),
+        _ => distinct(out, group.iter().map(|part| &*part.lines)),
+    }
 }
 
 /// Appends the lines whose series was not there before.

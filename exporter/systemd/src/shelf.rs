@@ -11,7 +11,7 @@ use std::{mem, sync::Arc};
 
 /// Units that share their pages. More make pages that compress better and are fewer to put
 /// together, fewer make less to write anew where one unit changes.
-const STACK: usize = 128;
+const STACK: usize = 64;
 
 /// What is kept of one name set.
 #[derive(Debug, Default)]
@@ -125,7 +125,7 @@ mod tests {
         // They stood still: they are packed, once.
         assert_eq!((scrape(&units), scrape(&units)), (300, 0));
         units.get_mut("007.path").unwrap().turn(1);
-        assert_eq!((scrape(&units), scrape(&units), scrape(&units)), (128, 128, 0));
+        assert_eq!((scrape(&units), scrape(&units), scrape(&units)), (64, 64, 0));
         // To be told the same again changes nothing.
         units.get_mut("007.path").unwrap().turn(1);
         assert_eq!(scrape(&units), 0);
