@@ -1,0 +1,55 @@
+//! Facts to join on: what sources know about the machine, in the field's own terms, without the wire
+//! types that it came in and without the families that it leaves in.
+//!
+//! One file a kind of fact. A kind is a table: a primary map, and indexes that its writers keep in
+//! step with it. Writers are `apply`, `delete` and `reset`, nothing else; a reader that holds a
+//! table's guard sees it before such a step or after it. A table holds what exists now, never what
+//! has passed, so that it is bounded by what the machine has.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod endpoint;
+mod index;
+mod listeners;
+mod role;
+mod unit;
+
+pub use endpoint::{Endpoint, UnixKind};
+pub use listeners::{Listener, Listeners};
+pub use role::Role;
+pub use unit::{ActiveState, Unit, Units};
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The process's one model: a table a kind of fact, each behind a lock of its own.
+///
+/// A writer must not hold a guard while it waits for anything else.
+#[derive(Debug, Default)]
+pub struct Model {
+    units: RwLock<Units>,
+    listeners: RwLock<Listeners>,
+}
+
+// === impl Model ===
+
+impl Model {
+    /// systemd's units, to read.
+    pub fn units(&self) -> RwLockReadGuard<'_, Units> {
+        self.units.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// systemd's units, for the source that writes them.
+    pub fn units_mut(&self) -> RwLockWriteGuard<'_, Units> {
+        self.units.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who listens, to read.
+    pub fn listeners(&self) -> RwLockReadGuard<'_, Listeners> {
+        self.listeners.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who listens, for the source that writes it.
+    pub fn listeners_mut(&self) -> RwLockWriteGuard<'_, Listeners> {
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
