@@ -4,12 +4,14 @@
 //! been read yet, or what systemd calls "not set" (the largest number of its type).
 
 use crate::{
+    facts::{endpoints, names},
     fold::PATTERNS,
     property::{Kind, Property},
     resolved::Resolved,
     system::Manager,
 };
 use collect::{Error, Result};
+use model::Endpoint;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -125,10 +127,11 @@ pub(crate) struct Service {
     pub(crate) tasks_max: Option<u64>,
     pub(crate) tasks_accounting: Option<bool>,
     pub(crate) restarts: Option<u32>,
-    pub(crate) result: Option<Box<str>>,
+    pub(crate) result: Option<Arc<str>>,
     pub(crate) exit_code: Option<i32>,
     pub(crate) exit_status: Option<i32>,
     pub(crate) main_pid: Option<u32>,
+    pub(crate) control_pid: Option<u32>,
     pub(crate) group: Option<Arc<str>>,
     /// Ingress bytes, egress bytes, ingress packets, egress packets.
     pub(crate) ip: [Option<u64>; 4],
@@ -148,6 +151,9 @@ pub(crate) struct Socket {
     pub(crate) accepted: Option<u32>,
     pub(crate) connections: Option<u32>,
     pub(crate) refused: Option<u32>,
+    pub(crate) listens: Vec<Endpoint>,
+    /// The units that it starts.
+    pub(crate) triggers: Vec<Arc<str>>,
 }
 
 // === impl Cache ===
@@ -231,6 +237,14 @@ impl Unit {
                 put(&mut socket.connections, value.and_then(as_u32))
             }
             (P::Refused, Own::Socket(socket)) => put(&mut socket.refused, value.and_then(as_u32)),
+            (P::Listen, Own::Socket(socket)) => {
+                socket.listens = value.map(endpoints).unwrap_or_default();
+                false
+            }
+            (P::Triggers, Own::Socket(socket)) => {
+                socket.triggers = value.map(names).unwrap_or_default();
+                false
+            }
             _ => false,
         };
         if changed {
@@ -267,6 +281,7 @@ impl Service {
             P::ExitCode => put(&mut self.exit_code, value.and_then(as_i32)),
             P::ExitStatus => put(&mut self.exit_status, value.and_then(as_i32)),
             P::MainPid => put(&mut self.main_pid, value.and_then(as_u32)),
+            P::ControlPid => put(&mut self.control_pid, value.and_then(as_u32)),
             P::ControlGroup => put(&mut self.group, text().map(Into::into)),
             P::IngressBytes => put(ingress_bytes, value.and_then(as_u64)),
             P::EgressBytes => put(egress_bytes, value.and_then(as_u64)),

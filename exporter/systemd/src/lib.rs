@@ -7,6 +7,7 @@
 
 mod bus;
 mod cache;
+mod facts;
 mod filter;
 mod fold;
 mod hybrid;

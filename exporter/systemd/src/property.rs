@@ -24,6 +24,7 @@ pub(crate) enum Property {
     ExitCode,
     ExitStatus,
     MainPid,
+    ControlPid,
     ControlGroup,
     MountType,
     LastTrigger,
@@ -33,6 +34,8 @@ pub(crate) enum Property {
     Accepted,
     Connections,
     Refused,
+    Listen,
+    Triggers,
     IngressBytes,
     EgressBytes,
     IngressPackets,
@@ -40,7 +43,7 @@ pub(crate) enum Property {
 }
 
 /// Every property with its interface and name, in the order of [`Property`].
-const TABLE: [(Property, &str, &str); 25] = [
+const TABLE: [(Property, &str, &str); 28] = [
     (P::ActiveEnter, UNIT, "ActiveEnterTimestamp"),
     (P::ActiveExit, UNIT, "ActiveExitTimestamp"),
     (P::InactiveEnter, UNIT, "InactiveEnterTimestamp"),
@@ -53,6 +56,7 @@ const TABLE: [(Property, &str, &str); 25] = [
     (P::ExitCode, SERVICE, "ExecMainCode"),
     (P::ExitStatus, SERVICE, "ExecMainStatus"),
     (P::MainPid, SERVICE, "MainPID"),
+    (P::ControlPid, SERVICE, "ControlPID"),
     (P::ControlGroup, SERVICE, "ControlGroup"),
     (P::MountType, MOUNT, "Type"),
     (P::LastTrigger, TIMER, "LastTriggerUSec"),
@@ -62,6 +66,8 @@ const TABLE: [(Property, &str, &str); 25] = [
     (P::Accepted, SOCKET, "NAccepted"),
     (P::Connections, SOCKET, "NConnections"),
     (P::Refused, SOCKET, "NRefused"),
+    (P::Listen, SOCKET, "Listen"),
+    (P::Triggers, UNIT, "Triggers"),
     (P::IngressBytes, SERVICE, "IPIngressBytes"),
     (P::EgressBytes, SERVICE, "IPEgressBytes"),
     (P::IngressPackets, SERVICE, "IPIngressPackets"),
@@ -98,6 +104,9 @@ impl Set {
     /// What a scrape reads of a service where IP accounting is served.
     pub(crate) const IP: Self =
         Self::of(&[P::IngressBytes, P::EgressBytes, P::IngressPackets, P::EgressPackets]);
+    /// What a service has while it starts, reloads or stops.
+    pub(crate) const CONTROL: Self = Self::of(&[P::ControlPid]);
+    const SOCKET: Self = Self::of(&[P::Accept, P::Listen, P::Triggers]);
     const SERVICE: Self = Self::of(&[
         P::ServiceType,
         P::TasksMax,
@@ -128,7 +137,7 @@ impl Set {
             (Kind::Service, false) => Self::SERVICE,
             (Kind::Mount, _) => Self::of(&[P::MountType]),
             (Kind::Timer, _) => Self::TIMER,
-            (Kind::Socket, _) => Self::SOCKET_COUNTERS.with(Self::of(&[P::Accept])),
+            (Kind::Socket, _) => Self::SOCKET_COUNTERS.with(Self::SOCKET),
             (Kind::Other, _) => Self(0),
         };
         own.with(Self::TIMES)
@@ -137,7 +146,7 @@ impl Set {
     /// What may be another value after a change of state.
     pub(crate) const fn changed(kind: Kind) -> Self {
         match kind {
-            Kind::Service => Self::SERVICE_CHANGED.with(Self::TIMES),
+            Kind::Service => Self::SERVICE_CHANGED.with(Self::TIMES).with(Self::CONTROL),
             Kind::Timer => Self::TIMER.with(Self::TIMES),
             Kind::Socket => Self::SOCKET_COUNTERS.with(Self::TIMES),
             Kind::Mount | Kind::Other => Self::TIMES,

@@ -7,7 +7,8 @@
 
 use crate::{
     bus::{Client, Event, Lost, call, label, name_of},
-    cache::{Cache, Own, Status, Totals, Unit, as_str, state},
+    cache::{Cache, Own, STATES, Status, Totals, Unit, as_str, state},
+    facts::Facts,
     filter::Filter,
     fold,
     listing::{Row, Rows},
@@ -17,6 +18,7 @@ use crate::{
     system::Manager,
 };
 use collect::{Call, Context, Error, Health, Line, Options, Result, Source, SourceSpec, Ticket};
+use model::{Model, Role};
 use std::{
     collections::{HashMap, VecDeque},
     future::Future,
@@ -57,6 +59,7 @@ const RULES: [&str; 3] = [
 
 pub(crate) struct Systemd {
     cache: Arc<Cache>,
+    model: Arc<Model>,
     settings: Settings,
 }
 
@@ -78,6 +81,7 @@ struct Session<'a> {
     cache: &'a Cache,
     settings: &'a Settings,
     line: &'a Line,
+    facts: Facts,
     /// systemd's unique name, by which its signals are known from forged ones.
     owner: Option<String>,
     calls: VecDeque<Asked>,
@@ -119,7 +123,7 @@ enum Asked {
 impl Systemd {
     fn new(cx: &Context) -> Result<Self> {
         let settings = Settings::new(&cx.options, cx.rootfs.as_path())?;
-        Ok(Self { cache: cx.shared.get(), settings })
+        Ok(Self { cache: cx.shared.get(), model: cx.shared.get(), settings })
     }
 
     /// Until the connection is lost; `None` where the process ends.
@@ -139,7 +143,8 @@ impl Systemd {
         let (lost, open) = match connected {
             Ok(client) => {
                 self.cache.lock().connections += 1;
-                let mut session = Session::new(client, &self.cache, &self.settings, line);
+                let mut session =
+                    Session::new(client, &self.cache, &self.model, &self.settings, line);
                 session.asked = asked;
                 let lost = session.run().await.err();
                 (lost, session.serving.max(session.asked))
@@ -167,6 +172,7 @@ impl Systemd {
             Health::down(reason.clone())
         };
         drop(state);
+        self.model.units_mut().reset([]);
         let absent = health.absent;
         if line.health(health.clone()) == health {
             return;
@@ -260,6 +266,7 @@ impl<'a> Session<'a> {
     fn new(
         client: Client<Asked>,
         cache: &'a Cache,
+        model: &Arc<Model>,
         settings: &'a Settings,
         line: &'a Line,
     ) -> Self {
@@ -268,6 +275,7 @@ impl<'a> Session<'a> {
             cache,
             settings,
             line,
+            facts: Facts::new(model),
             owner: None,
             calls: VecDeque::new(),
             reads: VecDeque::new(),
@@ -294,6 +302,9 @@ impl<'a> Session<'a> {
     async fn run(&mut self) -> Result<(), Lost> {
         loop {
             self.send().await?;
+            if self.client.is_idle() {
+                self.tell();
+            }
             if self.stage == Stage::Pass && self.client.is_idle() {
                 self.settled();
                 continue;
@@ -334,13 +345,22 @@ impl<'a> Session<'a> {
         if batch.is_empty() { Ok(()) } else { self.client.send(batch).await }
     }
 
+    /// Tells the model what was read.
+    fn tell(&mut self) {
+        if !self.facts.is_told() {
+            let units = self.facts.take(&self.cache.lock());
+            self.facts.tell(units);
+        }
+    }
+
     fn next_read(&mut self) -> Option<Asked> {
         loop {
             let (name, set) = self.reads.front_mut()?;
             if let Some(property) = set.take() {
                 return Some(Asked::Property(Arc::clone(name), property));
             }
-            self.reads.pop_front();
+            let (name, _) = self.reads.pop_front()?;
+            self.facts.note(name);
         }
     }
 
@@ -487,7 +507,7 @@ impl<'a> Session<'a> {
             if let Some(unit) = state.units.get_mut(name) {
                 unit.pass = self.pass;
                 let set = match (whole, unit.state != active) {
-                    (true, _) => Set::whole(kind, active != INACTIVE),
+                    (true, _) => everything(kind, active),
                     (false, true) => Set::changed(kind),
                     (false, false) => continue,
                 };
@@ -506,7 +526,7 @@ impl<'a> Session<'a> {
                 continue;
             }
             let (served, served_by_node) = self.settings.verdict(name);
-            if !served && !served_by_node {
+            if !served && !served_by_node && Role::of(name).is_none() {
                 state.skipped.insert(name.into(), self.pass);
             } else if state.units.len() >= self.settings.max_units {
                 totals.dropped += 1;
@@ -515,11 +535,13 @@ impl<'a> Session<'a> {
                 let unit = Unit::new(kind, active);
                 let unit = Unit { served, served_by_node, pass: self.pass, ..unit };
                 state.units.insert(Arc::clone(&name), unit);
-                self.reads.push_back((name, Set::whole(kind, active != INACTIVE)));
+                self.reads.push_back((name, everything(kind, active)));
             }
         }
         let pass = self.pass;
-        state.units.retain(|_, unit| unit.pass == pass);
+        for (name, _) in state.units.extract_if(.., |_, unit| unit.pass != pass) {
+            self.facts.note(name);
+        }
         state.skipped.retain(|_, seen| *seen == pass);
         state.totals = totals;
         Ok(())
@@ -577,12 +599,13 @@ impl<'a> Session<'a> {
                 unit.set(property, Some(value));
             }
         }
+        self.facts.note(Arc::clone(&name));
         match &unit.own {
             // When it elapses next is not told.
             Own::Timer(_) if interface.ends_with(".Timer") => {
                 self.reads.push_back((name, Set::timer()));
             }
-            Own::Service(service) if service.group.is_none() && unit.state == 0 => {
+            Own::Service(service) if service.group.is_none() && runs(unit.state) => {
                 self.reads.push_back((name, Set::place()));
             }
             _ => {}
@@ -593,6 +616,18 @@ impl<'a> Session<'a> {
 
 /// The index of `inactive` in the states.
 const INACTIVE: usize = 3;
+
+/// Whether a unit in the state has processes, or may have.
+fn runs(state: usize) -> bool {
+    !matches!(STATES.get(state), Some(&("inactive" | "failed")))
+}
+
+/// Everything that a unit in the state has.
+fn everything(kind: Kind, state: usize) -> Set {
+    let set = Set::whole(kind, state != INACTIVE);
+    let steady = matches!(STATES.get(state), Some(&("active" | "inactive" | "failed")));
+    if kind == Kind::Service && !steady { set.with(Set::CONTROL) } else { set }
+}
 
 /// A unit with the name that the map has for it.
 fn find<'a>(

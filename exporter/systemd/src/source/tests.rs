@@ -10,6 +10,8 @@ use std::{
 };
 use zbus::{Connection, Guid, MessageStream, ObjectPath, connection::Builder, message::Type};
 
+mod facts;
+
 /// What the peer has and how it behaves.
 #[derive(Default)]
 struct Script {
@@ -29,6 +31,7 @@ struct Peer {
     script: Arc<Mutex<Script>>,
     connection: Connection,
     client: Option<Client<Asked>>,
+    model: Arc<Model>,
 }
 
 impl Peer {
@@ -47,7 +50,8 @@ impl Peer {
                 }
             }
         });
-        Self { script, connection, client: Some(Client::new(client.unwrap())) }
+        let client = Some(Client::new(client.unwrap()));
+        Self { script, connection, client, model: Arc::default() }
     }
 
     /// Runs a session until it is lost, with `during` beside it.
@@ -60,7 +64,7 @@ impl Peer {
         let cache = Cache::default();
         let settings = Settings::new(options, "/".as_ref()).unwrap();
         let client = self.client.take().unwrap();
-        let mut session = Session::new(client, &cache, &settings, &line);
+        let mut session = Session::new(client, &cache, &Arc::clone(&self.model), &settings, &line);
         tokio::select! {
             lost = session.run() => (lost.err(), None),
             given = during(self, &bell, &cache) => (None, Some(given)),
