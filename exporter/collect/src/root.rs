@@ -9,7 +9,8 @@ use crate::{Error, Result};
 use rustix::fs::{Mode, OFlags};
 use std::{
     borrow::Cow,
-    fs, io,
+    fs,
+    io::{self, Read as _},
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     str::FromStr,
@@ -122,6 +123,28 @@ impl Root {
         }
     }
 
+    /// Reads the first bytes of a file, up to the end of a line, at most `limit`; whether that is
+    /// all of it. For files that outgrow what anybody needs of them.
+    pub fn head(&self, rel: impl AsRef<Path>, limit: usize) -> Result<(File, bool)> {
+        let path = self.path(rel);
+        let mut bytes = Vec::new();
+        let read = open(&path).and_then(|file| {
+            // One more byte tells whether there is more.
+            let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+            file.take(most).read_to_end(&mut bytes)
+        });
+        if let Err(source) = read {
+            return Err(Error::Read { path, source });
+        }
+        let whole = bytes.len() <= limit;
+        if !whole {
+            bytes.truncate(limit);
+            let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            bytes.truncate(end);
+        }
+        Ok((File { path, text: lossy(bytes) }, whole))
+    }
+
     /// Reads a file whole, as it is: for formats that are no text.
     pub fn bytes(&self, rel: impl AsRef<Path>) -> Result<Vec<u8>> {
         let path = self.path(rel);
@@ -185,6 +208,40 @@ impl Root {
         match self.list(rel) {
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             other => other,
+        }
+    }
+
+    /// The first `limit` names in a directory, in its own order; whether those are all.
+    pub fn first(&self, rel: impl AsRef<Path>, limit: usize) -> Result<(Vec<String>, bool)> {
+        let path = self.path(rel);
+        let names = fs::read_dir(&path).and_then(|mut entries| {
+            let names = entries.by_ref().take(limit);
+            let names = names.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+            let names = names.collect::<io::Result<Vec<_>>>()?;
+            Ok((names, entries.next().is_none()))
+        });
+        names.map_err(|source| Error::Read { path, source })
+    }
+
+    /// The sorted names of the directories in a directory, links apart. Fails when it does not exist.
+    pub fn directories(&self, rel: impl AsRef<Path>) -> Result<Vec<String>> {
+        let path = self.path(rel);
+        let names = fs::read_dir(&path).and_then(|entries| {
+            let mut names = Vec::new();
+            for entry in entries {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    names.push(entry.file_name().to_string_lossy().into_owned());
+                }
+            }
+            Ok(names)
+        });
+        match names {
+            Ok(mut names) => {
+                names.sort_unstable();
+                Ok(names)
+            }
+            Err(source) => Err(Error::Read { path, source }),
         }
     }
 
@@ -450,6 +507,30 @@ pub(crate) fn lossy(bytes: Vec<u8>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_is_read_than_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::new(dir.path());
+        fs::create_dir_all(dir.path().join("d/inner")).unwrap();
+        for name in ["a", "b"] {
+            fs::write(dir.path().join("d").join(name), "one\ntwo\n").unwrap();
+        }
+        let head = |limit| {
+            let (file, whole) = root.head("d/a", limit).unwrap();
+            (file.text, whole)
+        };
+        assert_eq!(head(8), ("one\ntwo\n".to_owned(), true));
+        assert_eq!(head(7), ("one\n".to_owned(), false));
+        assert_eq!(head(2), (String::new(), false));
+        assert!(root.head("none", 1).is_err_and(|error| error.is_not_found()));
+        assert_eq!(root.first("d", 3).unwrap().0.len(), 3);
+        assert!(root.first("d", 3).unwrap().1);
+        let (names, all) = root.first("d", 2).unwrap();
+        assert_eq!((names.len(), all), (2, false));
+        assert_eq!(root.directories("d").unwrap(), ["inner"]);
+        assert!(root.directories("none").is_err());
+    }
 
     #[test]
     fn descriptors_are_kept_up_to_a_limit() {
