@@ -2,7 +2,16 @@
 //! hierarchy the machine has.
 //!
 //! Version 2 has one tree below `fs/cgroup`; version 1 has one a controller; in the hybrid layout
-//! the controllers are version 1's. Memory and IO are bytes as read; CPU is µs (v2) or ns (v1). The crate knows no names: what a group is, others say.
+//! the controllers are version 1's, and a tree of version 2 without controllers stands beside them.
+//! Memory and IO are bytes as read; CPU is µs (v2) or ns (v1).
+//!
+//! Version 1 has a group below a controller only where somebody asked for it: systemd makes those of
+//! `memory` and `pids` for every unit, that of `cpuacct` with `CPUAccounting=yes` and where `cpu` and
+//! `cpuacct` are one, that of `blkio` with `IOAccounting=yes`. What has no group is not counted, and
+//! absent. CPU time is also kept by the tree of version 2 of the hybrid layout, for every group
+//! (since Linux 4.15), so that it is read there first.
+//!
+//! The crate knows no names: what a group is, others say.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -68,13 +77,18 @@ impl Cgroups {
     pub fn cpu_seconds(&self, group: &str) -> Result<Option<f64>> {
         match &self.layout {
             Layout::Unified(root) => {
-                let Some(text) = root.attr(path("", group, "cpu.stat"))? else { return Ok(None) };
-                let usage = field(&text, "usage_usec").and_then(|n| n.parse::<u64>().ok());
-                Ok(usage.map(|usec| seconds(usec, 1e6)))
+                Ok(root.attr(path("", group, "cpu.stat"))?.as_deref().and_then(usage))
             }
             Layout::Split(root) => {
-                let usage = root.number::<u64>(path("cpuacct", group, "cpuacct.usage"))?;
-                Ok(usage.map(|nsec| seconds(nsec, 1e9)))
+                if let Some(text) = root.attr(path("unified", group, "cpu.stat"))? {
+                    return Ok(usage(&text));
+                }
+                for tree in ["cpuacct", "cpu,cpuacct"] {
+                    if let Some(nsec) = root.number::<u64>(path(tree, group, "cpuacct.usage"))? {
+                        return Ok(Some(seconds(nsec, 1e9)));
+                    }
+                }
+                Ok(None)
             }
         }
     }
@@ -94,8 +108,12 @@ impl Cgroups {
                 }))
             }
             Layout::Split(root) => {
-                let file = "blkio.throttle.io_service_bytes_recursive";
-                let text = root.attr(path("blkio", group, file))?;
+                let read = |file| root.attr(path("blkio", group, file));
+                let text = match read("blkio.throttle.io_service_bytes_recursive")? {
+                    // Older kernels count the group alone, which is all of a unit without groups.
+                    None => read("blkio.throttle.io_service_bytes")?,
+                    text => text,
+                };
                 Ok(text.map(|text| {
                     let sum = |key: &str| {
                         let rows = text.lines().filter_map(|line| {
@@ -110,12 +128,54 @@ impl Cgroups {
         }
     }
 
+    /// Processes of the group and of those below it, at most `limit`; whether those are all.
+    ///
+    /// The numbers are those of the reader's own namespace; processes that it cannot name are 0.
+    /// Fails where the group does not exist.
+    pub fn processes(&self, group: &str, limit: usize) -> Result<(Vec<u32>, bool)> {
+        let (root, tree) = match &self.layout {
+            Layout::Unified(root) => (root, ""),
+            Layout::Split(root) if root.exists("unified/cgroup.procs") => (root, "unified"),
+            Layout::Split(root) => (root, "systemd"),
+        };
+        let mut processes = Vec::new();
+        let mut groups = vec![path(tree, group, "")];
+        let mut looked_at = 0;
+        while let Some(group) = groups.pop() {
+            looked_at += 1;
+            if looked_at > GROUPS || processes.len() > limit {
+                processes.truncate(limit);
+                return Ok((processes, false));
+            }
+            // A group of threads has no processes of its own to show.
+            let text = root.attr(format!("{group}cgroup.procs"))?.unwrap_or_default();
+            processes.extend(text.lines().filter_map(|line| line.parse::<u32>().ok()));
+            match root.directories(&group) {
+                Ok(below) => groups.extend(below.iter().map(|name| format!("{group}{name}/"))),
+                // One below has gone meanwhile.
+                Err(error) if error.is_not_found() && looked_at > 1 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let all = processes.len() <= limit;
+        processes.truncate(limit);
+        Ok((processes, all))
+    }
+
     fn number(&self, tree: &str, group: &str, two: &str, one: &str) -> Result<Option<u64>> {
         match &self.layout {
             Layout::Unified(root) => root.number(path("", group, two)),
             Layout::Split(root) => root.number(path(tree, group, one)),
         }
     }
+}
+
+/// Groups below one that are looked at for its processes.
+const GROUPS: usize = 256;
+
+/// CPU time in seconds, from a `cpu.stat`.
+fn usage(text: &str) -> Option<f64> {
+    Some(seconds(field(text, "usage_usec")?.parse().ok()?, 1e6))
 }
 
 /// A file of a group below its tree. A name that would leave the tree stays inside it.
@@ -189,5 +249,46 @@ mod tests {
         assert_eq!(groups.cpu_seconds("/x").ok(), Some(Some(2.5)));
         let io = Io { read_bytes: 10, written_bytes: 3 };
         assert_eq!(groups.io("/x").ok(), Some(Some(io)));
+        // A group that no controller has.
+        assert_eq!(groups.cpu_seconds("/y").ok(), Some(None));
+        assert_eq!(groups.io("/y").ok(), Some(None));
+    }
+
+    #[test]
+    fn hybrid_layout() {
+        let dir = tree(&[
+            ("sys/fs/cgroup/unified/cgroup.procs", ""),
+            ("sys/fs/cgroup/unified/x/cpu.stat", "usage_usec 1500000\n"),
+            ("sys/fs/cgroup/cpuacct/x/cpuacct.usage", "9\n"),
+            ("sys/fs/cgroup/cpu,cpuacct/y/cpuacct.usage", "2500000000\n"),
+            ("sys/fs/cgroup/blkio/x/blkio.throttle.io_service_bytes", "8:0 Read 1\n"),
+            ("sys/fs/cgroup/unified/x/cgroup.procs", "7\n8\n"),
+            ("sys/fs/cgroup/systemd/x/cgroup.procs", "1\n"),
+        ]);
+        let groups = Cgroups::new(&Root::new(dir.path().join("sys")));
+        assert_eq!(groups.cpu_seconds("/x").ok(), Some(Some(1.5)));
+        assert_eq!(groups.cpu_seconds("/y").ok(), Some(Some(2.5)));
+        let io = Io { read_bytes: 1, written_bytes: 0 };
+        assert_eq!(groups.io("/x").ok(), Some(Some(io)));
+        assert_eq!(groups.processes("/x", 9).ok(), Some((vec![7, 8], true)));
+    }
+
+    #[test]
+    fn processes_of_a_group_and_below() {
+        let dir = tree(&[
+            ("sys/fs/cgroup/systemd/x/cgroup.procs", "7\ntorn\n8\n"),
+            ("sys/fs/cgroup/systemd/x/a/b/cgroup.procs", "9\n"),
+            ("sys/fs/cgroup/systemd/x/c/cgroup.procs", "10\n"),
+            ("sys/fs/cgroup/systemd/z/cgroup.procs", "11\n"),
+        ]);
+        let groups = Cgroups::new(&Root::new(dir.path().join("sys")));
+        let processes = |limit| {
+            let (mut found, all) = groups.processes("/x", limit).unwrap();
+            found.sort_unstable();
+            (found, all)
+        };
+        assert_eq!(processes(4), (vec![7, 8, 9, 10], true));
+        assert_eq!((processes(3).0.len(), processes(3).1), (3, false));
+        assert!(groups.processes("/y", 4).is_err_and(|error| error.is_not_found()));
     }
 }
