@@ -2,12 +2,14 @@
 
 pub mod compress;
 mod connection;
+mod listening;
 mod metrics;
 mod pages;
 mod pieces;
 pub mod query;
 mod serve;
 
+pub use listening::Listening;
 pub use serve::{Bound, Server, bind};
 
 use crate::{config::HEALTH_PATHS, engine::Engine, registry::PARTS, selfmetrics::SelfMetrics};
@@ -34,6 +36,7 @@ pub struct App {
     max_requests: usize,
     requests: Arc<Semaphore>,
     compressor: Compressor,
+    listening: Listening,
     started: Instant,
 }
 
@@ -46,6 +49,7 @@ impl App {
         own: Arc<SelfMetrics>,
         telemetry_path: &str,
         max_requests: usize,
+        listening: Listening,
     ) -> Arc<Self> {
         let permits = if max_requests == 0 { Semaphore::MAX_PERMITS } else { max_requests };
         Arc::new(Self {
@@ -55,6 +59,7 @@ impl App {
             max_requests,
             requests: Arc::new(Semaphore::new(permits)),
             compressor: Compressor::default(),
+            listening,
             started: Instant::now(),
         })
     }

@@ -8,7 +8,7 @@ use hybrid_exporter::{
     args::{self, Task},
     config::{self, Config},
     engine::{Engine, Refusal, Select},
-    http::{App, Server, bind},
+    http::{App, Listening, Server, bind},
     logging,
     selfmetrics::SelfMetrics,
     shutdown::{self, Signals},
@@ -133,7 +133,9 @@ fn serve(config: &Config) -> anyhow::Result<()> {
         listeners.push(bound);
     }
     let sources = Arc::clone(&engine);
-    let app = App::new(engine, Arc::clone(&own), &config.telemetry_path, config.max_requests);
+    let (path, requests) = (&config.telemetry_path, config.max_requests);
+    let listening = Listening::new(&config.context);
+    let app = App::new(engine, Arc::clone(&own), path, requests, listening);
     let server = Server { router: app.router(), own, max_connections: config.max_connections };
     let result = runtime.block_on(async {
         sources.start();

@@ -2,7 +2,7 @@
 //!
 //! One page, no script, nothing from elsewhere; it follows the browser's light or dark theme.
 
-use super::{App, answer};
+use super::{App, answer, listening::Shown};
 use crate::{
     engine::{Last, State, Status},
     registry::{self, PARTS},
@@ -35,6 +35,7 @@ pub(super) async fn status(extract::State(app): extract::State<Arc<App>>) -> Res
         uptime: app.started.elapsed(),
         collectors: app.engine.status(),
         disabled: disabled(&app),
+        listening: app.listening.show().await,
     });
     answer(
         StatusCode::OK,
@@ -60,6 +61,7 @@ struct Page<'a> {
     uptime: Duration,
     collectors: Vec<Status>,
     disabled: Vec<&'static str>,
+    listening: Option<Shown>,
 }
 
 /// States in the order in which they are shown: what needs a look comes first.
@@ -127,6 +129,9 @@ fn write_page(out: &mut String, page: &Page<'_>) -> fmt::Result {
         }
     }
     out.push_str("</tbody></table>\n");
+    if let Some(listening) = &page.listening {
+        listening.write(out)?;
+    }
     if !page.disabled.is_empty() {
         write!(
             out,
@@ -176,7 +181,7 @@ fn row(out: &mut String, collector: &Status, word: &str, class: &str) -> fmt::Re
 }
 
 /// Text as HTML shows it.
-struct Escaped<'a>(&'a str);
+pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,7 +215,7 @@ impl fmt::Display for Took {
 }
 
 /// A time in its two largest units.
-struct Uptime(Duration);
+pub(super) struct Uptime(pub(super) Duration);
 
 impl fmt::Display for Uptime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,6 +252,7 @@ mod tests {
             uptime: Duration::from_secs(90_061),
             collectors,
             disabled: vec!["wifi"],
+            listening: None,
         })
     }
 

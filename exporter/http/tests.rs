@@ -108,7 +108,8 @@ fn start_at(
     };
     let own = Arc::new(SelfMetrics::new());
     let engine = Arc::new(Engine::new(&context, specs, None).unwrap());
-    let app = App::new(engine, Arc::clone(&own), path, requests);
+    let listening = Listening::new(&context);
+    let app = App::new(engine, Arc::clone(&own), path, requests, listening);
     let router = app.router();
     let bound = bind(&listen.parse::<Listen>().unwrap()).unwrap();
     let address = bound.address;
