@@ -112,6 +112,7 @@ pub fn load(
     let mut warnings = Vec::new();
     let mut values = Values::new();
     let zone = environment.iter().find(|(name, _)| name == "TZ").map(|(_, zone)| zone.clone());
+    let user_bus = user_bus(environment);
     let environment = from_environment(flags, environment, &mut warnings)?;
     let path = [&given, &environment]
         .into_iter()
@@ -126,7 +127,21 @@ pub fn load(
         // As node_exporter takes it; it has no flag for that.
         values.entry("collector.time.zone".to_owned()).or_insert(vec![zone]);
     }
+    values.entry(systemd::USER_BUS_ADDRESS.name.to_owned()).or_insert(vec![user_bus]);
     Config::new(&values, warnings)
+}
+
+/// Where the exporter's own user has a bus, as every D-Bus client looks for it.
+fn user_bus(environment: &[(String, String)]) -> String {
+    let variable = |name| {
+        let found = environment.iter().find(|(known, text)| known == name && !text.is_empty());
+        found.map(|(_, text)| text)
+    };
+    match (variable("DBUS_SESSION_BUS_ADDRESS"), variable("XDG_RUNTIME_DIR")) {
+        (Some(address), _) => address.clone(),
+        (None, Some(dir)) => format!("unix:path={dir}/bus"),
+        (None, None) => format!("unix:path=/run/user/{}/bus", rustix::process::getuid().as_raw()),
+    }
 }
 
 fn from_environment(
@@ -370,6 +385,22 @@ mod tests {
         assert_eq!(zone(&[], &[("TZ", "")]), "");
         assert_eq!(zone(&[], &[("TZ", "Asia/Tokyo")]), "Asia/Tokyo");
         assert_eq!(zone(&[("collector.time.zone", "UTC")], &[("TZ", "Asia/Tokyo")]), "UTC");
+    }
+
+    #[test]
+    fn the_bus_of_the_user() {
+        let bus = |given: &[_], environment: &[_]| {
+            let config = config(given, environment).unwrap();
+            config.context.options.text(&systemd::USER_BUS_ADDRESS).to_owned()
+        };
+        let (dir, session) =
+            (("XDG_RUNTIME_DIR", "/run/x"), ("DBUS_SESSION_BUS_ADDRESS", "unix:abstract=y"));
+        let given = [("systemd.user-bus-address", "unix:path=/z")];
+        assert_eq!(bus(&given, &[dir, session]), "unix:path=/z");
+        assert_eq!(bus(&[], &[dir, session]), "unix:abstract=y");
+        assert_eq!(bus(&[], &[dir, ("DBUS_SESSION_BUS_ADDRESS", "")]), "unix:path=/run/x/bus");
+        let own = bus(&[], &[]);
+        assert!(own.starts_with("unix:path=/run/user/") && own.ends_with("/bus"), "{own}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod system;
 mod units;
 mod usage;
 
-pub use options::{BUS_ADDRESS, MODE};
+pub use options::{BUS_ADDRESS, MODE, USER_BUS_ADDRESS};
 pub use source::SOURCE;
 
 use collect::Spec;

@@ -14,6 +14,18 @@ pub const BUS_ADDRESS: Opt = Opt::text(
     "",
     "The system bus as a D-Bus address; default run/dbus/system_bus_socket below --path.rootfs.",
 );
+/// The bus of the user whose manager is served.
+pub const USER_BUS_ADDRESS: Opt = Opt::text(
+    "systemd.user-bus-address",
+    "",
+    "The bus of a user as a D-Bus address, for --systemd.collector.user; default \
+     $DBUS_SESSION_BUS_ADDRESS, then bus below $XDG_RUNTIME_DIR or /run/user/UID.",
+);
+pub(crate) const USER: Opt = Opt::switch(
+    "systemd.collector.user",
+    false,
+    "Serve the units of the exporter's own user's manager instead of the system's.",
+);
 
 pub(crate) const PRIVATE: Opt = Opt::switch(
     "systemd.collector.private",

@@ -63,8 +63,11 @@ pub(crate) struct Systemd {
     settings: Settings,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Settings {
     addresses: String,
+    /// Whether the manager is a user's.
+    user: bool,
     /// systemd's private socket, where it is asked over that.
     private: Option<PathBuf>,
     served: Option<Filter>,
@@ -123,7 +126,9 @@ enum Asked {
 impl Systemd {
     fn new(cx: &Context) -> Result<Self> {
         let settings = Settings::new(&cx.options, cx.rootfs.as_path())?;
-        Ok(Self { cache: cx.shared.get(), model: cx.shared.get(), settings })
+        // The model's units are the machine's: a user's own are named as some of them are.
+        let model = if settings.user { Arc::default() } else { cx.shared.get() };
+        Ok(Self { cache: cx.shared.get(), model, settings })
     }
 
     /// Until the connection is lost; `None` where the process ends.
@@ -217,7 +222,9 @@ impl Source for Systemd {
 
 impl Settings {
     fn new(given: &Options, rootfs: &Path) -> Result<Self> {
+        let user = given.switch(&options::USER);
         let addresses = match given.text(&options::BUS_ADDRESS) {
+            _ if user => given.text(&options::USER_BUS_ADDRESS).to_owned(),
             "" => format!("unix:path={}", rootfs.join("run/dbus/system_bus_socket").display()),
             text => text.to_owned(),
         };
@@ -233,8 +240,17 @@ impl Settings {
         let by_node = given.switch(&options::NODE);
         let resolved = served && given.switch(&options::RESOLVED);
         let private = given.switch(&options::PRIVATE) || given.switch(&options::NODE_PRIVATE);
+        if user && (by_node || private) {
+            return Err(Error::Option {
+                option: options::USER.name.to_owned(),
+                what: "serves a user's manager, and --collector.systemd and \
+                       --systemd.collector.private the system's; give each an exporter of its own"
+                    .to_owned(),
+            });
+        }
         Ok(Self {
             addresses,
+            user,
             // resolved is on the bus alone.
             private: (private && !resolved).then(|| rootfs.join("run/systemd/private")),
             served: filter(served, &options::INCLUDE, &options::EXCLUDE)?,

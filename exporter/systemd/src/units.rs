@@ -22,6 +22,8 @@ pub(crate) static SPEC: Spec = Spec {
     opts: &[
         options::BUS_ADDRESS,
         options::PRIVATE,
+        options::USER,
+        options::USER_BUS_ADDRESS,
         options::INCLUDE,
         options::EXCLUDE,
         options::RESTARTS,

@@ -371,3 +371,20 @@ async fn the_cap_counts_what_it_drops() {
     assert!(text.contains("hybrid_systemd_units_dropped 1\n"), "{text}");
     assert!(text.contains("name=\"a.path\"") && !text.contains("b.path"), "{text}");
 }
+
+#[test]
+fn a_users_manager_is_not_the_systems() {
+    let mut options = Options::default();
+    options.set("systemd.collector.user", vec!["true".to_owned()]);
+    options.set("systemd.bus-address", vec!["unix:path=/system".to_owned()]);
+    options.set("systemd.user-bus-address", vec!["unix:path=/user".to_owned()]);
+    let settings = Settings::new(&options, "/".as_ref()).unwrap();
+    assert_eq!(settings.addresses, "unix:path=/user");
+    options.set("collector.systemd", vec!["true".to_owned()]);
+    let error = Settings::new(&options, "/".as_ref()).err().unwrap().to_string();
+    assert_eq!(
+        error,
+        "--systemd.collector.user: serves a user's manager, and --collector.systemd and \
+         --systemd.collector.private the system's; give each an exporter of its own"
+    );
+}
