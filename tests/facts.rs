@@ -1,0 +1,180 @@
+//! What is known of units on a host with a real systemd 252: who listens, what a unit uses, and the
+//! units of a user's manager.
+
+use crate::{
+    ground::host::Host,
+    support::{EXPORTER, child, scrape::Scrape, skip},
+};
+use std::{fs, time::Duration};
+
+const BOUND: Duration = Duration::from_secs(30);
+const FLAGS: &str =
+    "--collector.disable-defaults --systemd=on --systemd.collector.enable-resources";
+
+fn host() -> Result<Host, String> {
+    let host = Host::start()?;
+    fs::copy(EXPORTER, host.shared().join("hybrid-exporter")).expect("the folder takes a file");
+    Ok(host)
+}
+
+/// What a shell command prints, whether it ends well or not.
+fn sh(host: &Host, command: &str) -> String {
+    host.run(20, &["sh", "-c", &format!("{{ {command}; }} 2>&1 || true")])
+}
+
+fn get(host: &Host, port: u16, path: &str) -> String {
+    sh(host, &format!("curl -s http://localhost:{port}{path}"))
+}
+
+/// Waits for units to be served.
+fn served(host: &Host, port: u16) -> Scrape {
+    child::wait("units", BOUND, || {
+        let page = Scrape::parse(&get(host, port, "/metrics/systemd"));
+        page.series.keys().any(|(name, _)| name == "systemd_unit_state").then_some(page)
+    })
+}
+
+fn value(page: &Scrape, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let mut labels: Vec<(String, String)> =
+        labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    labels.sort();
+    page.series.get(&(family.to_owned(), labels)).copied()
+}
+
+#[test]
+fn who_listens_and_what_units_use() {
+    let host = match host() {
+        Ok(host) => host,
+        Err(reason) => return skip("facts::who_listens_and_what_units_use", &reason),
+    };
+    sh(
+        &host,
+        "printf '[Socket]\\nListenStream=127.0.0.1:8089\\nListenDatagram=/run/door.sock\\n' \
+         >/etc/systemd/system/door.socket
+         printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/door.service",
+    );
+    host.unit("web", "python3 -m http.server --bind 127.0.0.1 8088");
+    host.run(20, &["systemctl", "start", "door.socket"]);
+    child::wait("the web server", BOUND, || {
+        get(&host, 8088, "/").contains("Directory listing").then_some(())
+    });
+    host.unit("exporter", &format!("/shared/hybrid-exporter {FLAGS}"));
+    let page = served(&host, 10150);
+    let status = get(&host, 10150, "/");
+    let pid = host.run(10, &["systemctl", "show", "-P", "MainPID", "web"]);
+    let row = |unit: &str, protocol: &str, address: &str, by: &str| {
+        let row = format!(
+            "<tr><th scope=\"row\">{unit}</th><td>{protocol}</td><td>{address}</td>\
+             <td class=\"why\">{by}</td></tr>"
+        );
+        assert!(status.contains(&row), "{row}\n{status}");
+    };
+    row("web.service", "tcp", "127.0.0.1:8088", &format!("process {}", pid.trim()));
+    let starts = "systemd, which starts door.service";
+    row("door.socket", "tcp", "127.0.0.1:8089", starts);
+    row("door.socket", "unix datagram", "/run/door.sock", starts);
+    row(
+        "dbus.socket",
+        "unix stream",
+        "/run/dbus/system_bus_socket",
+        "systemd, which starts dbus.service",
+    );
+    assert!(!status.contains("Not known"), "{status}");
+
+    // CPU time is there wherever a hierarchy has the unit's group.
+    let counted = sh(
+        &host,
+        "cat /sys/fs/cgroup/system.slice/web.service/cpu.stat /sys/fs/cgroup/*/system.slice/web.service/cpuacct.usage /sys/fs/cgroup/unified/system.slice/web.service/cpu.stat 2>/dev/null",
+    );
+    let cpu = value(&page, "hybrid_unit_cpu_seconds_total", &[("unit", "web.service")]);
+    assert_eq!(cpu.is_some_and(|seconds| seconds > 0.0), !counted.is_empty(), "{cpu:?} {counted}");
+    for family in ["hybrid_unit_tasks", "hybrid_unit_memory_bytes"] {
+        assert!(
+            value(&page, family, &[("unit", "web.service")]).is_some_and(|n| n > 0.0),
+            "{family}"
+        );
+    }
+
+    // Who may not look says so.
+    sh(
+        &host,
+        &format!(
+            "systemd-run -q --unit=nobody -p User=nobody \
+             /shared/hybrid-exporter {FLAGS} --web.listen-address=127.0.0.1:10151"
+        ),
+    );
+    served(&host, 10151);
+    let status = get(&host, 10151, "/");
+    assert!(
+        status.contains("processes whose files only root or CAP_SYS_PTRACE may read"),
+        "{status}"
+    );
+    assert!(!status.contains("127.0.0.1:8088") && status.contains("127.0.0.1:8089"), "{status}");
+}
+
+#[test]
+fn a_users_manager() {
+    let host = match host() {
+        Ok(host) => host,
+        Err(reason) => return skip("facts::a_users_manager", &reason),
+    };
+    // No logind here, which would make the user's folder.
+    sh(
+        &host,
+        "drop=/etc/systemd/system/user-runtime-dir@0.service.d
+         mkdir -p $drop /etc/systemd/user
+         printf '[Service]\\nExecStart=\\nExecStart=/bin/mkdir -p /run/user/0\\nExecStop=\\n' >$drop/ground.conf
+         printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/user/mine.service
+         systemctl daemon-reload
+         systemctl start user@0.service",
+    );
+    let user = |command: &str| {
+        sh(&host, &format!("XDG_RUNTIME_DIR=/run/user/0 systemctl --user {command}"))
+    };
+    if !sh(&host, "ls /run/user/0/bus").starts_with("/run") {
+        return skip(
+            "facts::a_users_manager",
+            "a user has no bus here: dbus-user-session is missing",
+        );
+    }
+    user("start mine.service");
+    host.unit("exporter", &format!("/shared/hybrid-exporter {FLAGS} --systemd.collector.user"));
+    let page = served(&host, 10150);
+    let state = |page: &Scrape, state| {
+        let labels = [("name", "mine.service"), ("type", "service"), ("state", state)];
+        value(page, "systemd_unit_state", &labels)
+    };
+    assert_eq!(state(&page, "active"), Some(1.0));
+    assert_eq!(value(&page, "hybrid_unit_tasks", &[("unit", "mine.service")]), Some(1.0));
+    let shown = user("show -p Id -p LoadState -p ActiveState --value '*'");
+    let mut compared = 0;
+    for unit in shown.split("\n\n") {
+        let [name, "loaded", active] = unit.lines().collect::<Vec<_>>()[..] else { continue };
+        let kind = name.rsplit('.').next().unwrap_or_default();
+        if kind == "device" {
+            continue;
+        }
+        let labels = [("name", name), ("type", kind), ("state", active)];
+        assert_eq!(value(&page, "systemd_unit_state", &labels), Some(1.0), "{name} {active}");
+        compared += 1;
+    }
+    assert!(compared > 10, "{shown}");
+    // The system's own are not there.
+    assert_eq!(
+        value(
+            &page,
+            "systemd_unit_start_time_seconds",
+            &[("name", "exporter.service"), ("type", "service")]
+        ),
+        None
+    );
+    user("stop mine.service");
+    let page = Scrape::parse(&get(&host, 10150, "/metrics/systemd"));
+    assert!(state(&page, "active") != Some(1.0), "{:?}", state(&page, "active"));
+    // The bus goes with its manager.
+    host.run(20, &["systemctl", "stop", "user@0.service"]);
+    child::wait("no units", BOUND, || {
+        let page = Scrape::parse(&get(&host, 10150, "/metrics/systemd"));
+        page.series.keys().all(|(name, _)| name != "systemd_unit_state").then_some(())
+    });
+}
