@@ -42,16 +42,24 @@ fn value(page: &Scrape, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
 }
 
 #[test]
-fn who_listens_and_what_units_use() {
+fn who_listens_what_units_use_and_why_mounts_failed() {
     let host = match host() {
         Ok(host) => host,
-        Err(reason) => return skip("facts::who_listens_and_what_units_use", &reason),
+        Err(reason) => {
+            return skip("facts::who_listens_what_units_use_and_why_mounts_failed", &reason);
+        }
     };
     sh(
         &host,
         "printf '[Socket]\\nListenStream=127.0.0.1:8089\\nListenDatagram=/run/door.sock\\n' \
          >/etc/systemd/system/door.socket
-         printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/door.service",
+         printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/door.service
+         for name in early late; do
+           printf '[Mount]\\nWhat=tmpfs\\nWhere=/mnt/%s\\nType=tmpfs\\nOptions=nonsense=1\\n' $name \
+             >/etc/systemd/system/mnt-$name.mount
+         done
+         systemctl daemon-reload
+         systemctl start mnt-early.mount",
     );
     host.unit("web", "python3 -m http.server --bind 127.0.0.1 8088");
     host.run(20, &["systemctl", "start", "door.socket"]);
@@ -60,6 +68,14 @@ fn who_listens_and_what_units_use() {
     });
     host.unit("exporter", &format!("/shared/hybrid-exporter {FLAGS}"));
     let page = served(&host, 10150);
+    // One failed before the exporter came, one fails now.
+    host.run(10, &["sh", "-c", "systemctl start mnt-late.mount 2>&1 || true"]);
+    for (page, unit) in [(&page, "mnt-early.mount"), (&served(&host, 10150), "mnt-late.mount")] {
+        let said = host.run(10, &["systemctl", "show", "-P", "Result", unit]);
+        let labels = [("unit", unit), ("result", said.trim())];
+        assert_eq!(value(page, "hybrid_unit_result_info", &labels), Some(1.0), "{unit}: {said}");
+        assert_ne!(said.trim(), "success");
+    }
     let status = get(&host, 10150, "/");
     let pid = host.run(10, &["systemctl", "show", "-P", "MainPID", "web"]);
     let row = |unit: &str, protocol: &str, address: &str, by: &str| {

@@ -12,7 +12,8 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct Unit {
     /// Its active state.
     pub state: ActiveState,
-    /// How its last run ended in systemd's words, such as `success` or `oom-kill`. Services only.
+    /// How its last run ended in systemd's words, such as `success` or `oom-kill`; of mounts, sockets
+    /// and timers only since it failed.
     pub result: Option<Arc<str>>,
     /// Its control group, where it has one.
     pub group: Option<Arc<str>>,

@@ -100,6 +100,8 @@ pub(crate) struct Unit {
     /// Another one whenever a number of the unit changed; no two units ever have the same.
     pub(crate) version: u64,
     pub(crate) times: Times,
+    /// How its last run ended; of what is no service, only where it has failed since we look.
+    pub(crate) result: Option<Arc<str>>,
     pub(crate) own: Own,
 }
 
@@ -127,7 +129,6 @@ pub(crate) struct Service {
     pub(crate) tasks_max: Option<u64>,
     pub(crate) tasks_accounting: Option<bool>,
     pub(crate) restarts: Option<u32>,
-    pub(crate) result: Option<Arc<str>>,
     pub(crate) exit_code: Option<i32>,
     pub(crate) exit_status: Option<i32>,
     pub(crate) main_pid: Option<u32>,
@@ -206,7 +207,8 @@ impl Unit {
             Kind::Other => Own::Other,
         };
         let (served, served_by_node, pass, version) = (false, false, 0, next_version());
-        Self { state, served, served_by_node, pass, version, times: Times::default(), own }
+        let (times, result) = (Times::default(), None);
+        Self { state, served, served_by_node, pass, version, times, result, own }
     }
 
     /// Notes the unit's state.
@@ -226,6 +228,10 @@ impl Unit {
             (P::ActiveExit, _) => put(&mut when.active_exit, number()),
             (P::InactiveEnter, _) => put(&mut when.inactive_enter, number()),
             (P::InactiveExit, _) => put(&mut when.inactive_exit, number()),
+            (P::Result | P::MountResult | P::TimerResult | P::SocketResult, _) => {
+                let text = value.and_then(as_str).filter(|text| !text.is_empty());
+                put(&mut self.result, text.map(Into::into))
+            }
             (_, Own::Service(service)) => service.set(property, value),
             (P::MountType, Own::Mount(kind)) => put(kind, value.and_then(as_str).map(Into::into)),
             (P::LastTrigger, Own::Timer(timer)) => put(&mut timer.last_trigger, number()),
@@ -277,7 +283,6 @@ impl Service {
             P::TasksMax => put(&mut self.tasks_max, value.and_then(as_u64)),
             P::TasksAccounting => put(&mut self.tasks_accounting, value.and_then(as_bool)),
             P::Restarts => put(&mut self.restarts, value.and_then(as_u32)),
-            P::Result => put(&mut self.result, text().map(Into::into)),
             P::ExitCode => put(&mut self.exit_code, value.and_then(as_i32)),
             P::ExitStatus => put(&mut self.exit_status, value.and_then(as_i32)),
             P::MainPid => put(&mut self.main_pid, value.and_then(as_u32)),

@@ -55,12 +55,12 @@ impl Facts {
 fn of(unit: &Unit) -> model::Unit {
     let state = ActiveState::from_name(STATES.get(unit.state).unwrap_or(&""));
     let runs = !matches!(state, ActiveState::Inactive | ActiveState::Failed);
-    let mut fact = model::Unit { state, ..model::Unit::default() };
+    let result = unit.result.clone();
+    let mut fact = model::Unit { state, result, ..model::Unit::default() };
     match &unit.own {
         Own::Service(service) => {
             // systemd tells what it last had; a service that does not run has neither.
             let process = |pid: Option<u32>| pid.filter(|pid| runs && *pid != 0);
-            fact.result.clone_from(&service.result);
             fact.group = service.group.clone().filter(|_| runs);
             fact.main_pid = process(service.main_pid);
             fact.control_pid = process(service.control_pid);

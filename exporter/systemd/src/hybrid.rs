@@ -11,7 +11,7 @@ use exposition::{Family, Writer};
 pub(crate) static FAMILIES: [Family; 18] = [
     Family::gauge(
         "hybrid_unit_result_info",
-        "Why the service last failed, in systemd's words; absent where it did not. Always 1.",
+        "Why the service, mount, socket or timer last failed, in systemd's words; absent where it did not. Always 1.",
         &["unit", "result"],
     ),
     Family::gauge(
@@ -108,8 +108,8 @@ pub(crate) fn write_units(units: &[Named<'_>], out: &mut Writer) {
         ..,
     ] = &FAMILIES;
     out.family(result, |s| {
-        for (name, service) in services() {
-            let result = service.result.as_deref().filter(|result| *result != "success");
+        for (name, unit) in units() {
+            let result = unit.result.as_deref().filter(|result| *result != "success");
             if let Some(result) = result {
                 s.row(&[name, result], 1u64);
             }

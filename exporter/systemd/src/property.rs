@@ -36,6 +36,9 @@ pub(crate) enum Property {
     Refused,
     Listen,
     Triggers,
+    MountResult,
+    TimerResult,
+    SocketResult,
     IngressBytes,
     EgressBytes,
     IngressPackets,
@@ -43,7 +46,7 @@ pub(crate) enum Property {
 }
 
 /// Every property with its interface and name, in the order of [`Property`].
-const TABLE: [(Property, &str, &str); 28] = [
+const TABLE: [(Property, &str, &str); 31] = [
     (P::ActiveEnter, UNIT, "ActiveEnterTimestamp"),
     (P::ActiveExit, UNIT, "ActiveExitTimestamp"),
     (P::InactiveEnter, UNIT, "InactiveEnterTimestamp"),
@@ -68,6 +71,9 @@ const TABLE: [(Property, &str, &str); 28] = [
     (P::Refused, SOCKET, "NRefused"),
     (P::Listen, SOCKET, "Listen"),
     (P::Triggers, UNIT, "Triggers"),
+    (P::MountResult, MOUNT, "Result"),
+    (P::TimerResult, TIMER, "Result"),
+    (P::SocketResult, SOCKET, "Result"),
     (P::IngressBytes, SERVICE, "IPIngressBytes"),
     (P::EgressBytes, SERVICE, "IPEgressBytes"),
     (P::IngressPackets, SERVICE, "IPIngressPackets"),
@@ -153,6 +159,16 @@ impl Set {
         }
     }
 
+    /// Why a unit that is no service has failed; of a service it is always read.
+    pub(crate) const fn failed(kind: Kind) -> Self {
+        match kind {
+            Kind::Mount => Self::of(&[P::MountResult]),
+            Kind::Timer => Self::of(&[P::TimerResult]),
+            Kind::Socket => Self::of(&[P::SocketResult]),
+            Kind::Service | Kind::Other => Self(0),
+        }
+    }
+
     /// A timer's own numbers.
     pub(crate) const fn timer() -> Self {
         Self::TIMER
@@ -231,6 +247,7 @@ mod tests {
             ]
         );
         assert_eq!(Property::find(SERVICE, "Type"), Some(P::ServiceType));
+        assert_eq!(Property::find(MOUNT, "Result"), Some(P::MountResult));
         assert_eq!(Property::find(MOUNT, "Type"), Some(P::MountType));
     }
 }

@@ -524,6 +524,7 @@ impl<'a> Session<'a> {
                 unit.pass = self.pass;
                 let set = match (whole, unit.state != active) {
                     (true, _) => everything(kind, active),
+                    (false, true) if active == FAILED => Set::changed(kind).with(Set::failed(kind)),
                     (false, true) => Set::changed(kind),
                     (false, false) => continue,
                 };
@@ -633,6 +634,9 @@ impl<'a> Session<'a> {
 /// The index of `inactive` in the states.
 const INACTIVE: usize = 3;
 
+/// The index of `failed` in the states.
+const FAILED: usize = 4;
+
 /// Whether a unit in the state has processes, or may have.
 fn runs(state: usize) -> bool {
     !matches!(STATES.get(state), Some(&("inactive" | "failed")))
@@ -642,7 +646,11 @@ fn runs(state: usize) -> bool {
 fn everything(kind: Kind, state: usize) -> Set {
     let set = Set::whole(kind, state != INACTIVE);
     let steady = matches!(STATES.get(state), Some(&("active" | "inactive" | "failed")));
-    if kind == Kind::Service && !steady { set.with(Set::CONTROL) } else { set }
+    match kind {
+        Kind::Service if !steady => set.with(Set::CONTROL),
+        _ if state == FAILED => set.with(Set::failed(kind)),
+        _ => set,
+    }
 }
 
 /// A unit with the name that the map has for it.
