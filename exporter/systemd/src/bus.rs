@@ -21,8 +21,10 @@ use zbus::{
 
 /// Calls in flight at the most; the usual bus cuts a connection off at 128.
 pub(crate) const WINDOW: usize = 64;
-/// How long a call may take.
+/// How long nothing may be answered while calls wait.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(2);
+/// How long a call may take while others are answered: a full window at a busy PID 1 takes its time.
+const LONGEST: Duration = Duration::from_secs(10);
 /// Messages that wait for us; beyond it the socket does.
 pub(crate) const QUEUE: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not 0");
 
@@ -31,6 +33,8 @@ pub(crate) struct Client<C> {
     stream: MessageStream,
     pending: HashMap<NonZeroU32, C>,
     sent: VecDeque<(Instant, NonZeroU32)>,
+    /// When a call was answered last.
+    answered: Option<Instant>,
 }
 
 /// What came from the bus.
@@ -51,7 +55,7 @@ pub(crate) enum Lost {
     Bus(#[from] zbus::Error),
     #[error("the bus closed the connection")]
     Closed,
-    #[error("no answer within 2 s")]
+    #[error("no answer in time")]
     Late,
     #[error("{0}")]
     Other(String),
@@ -78,7 +82,13 @@ impl<C> Client<C> {
 
     pub(crate) fn new(connection: Connection) -> Self {
         let stream = MessageStream::from(&connection);
-        Self { connection, stream, pending: HashMap::new(), sent: VecDeque::new() }
+        Self {
+            connection,
+            stream,
+            pending: HashMap::new(),
+            sent: VecDeque::new(),
+            answered: None,
+        }
     }
 
     /// How many calls may be sent now.
@@ -118,8 +128,10 @@ impl<C> Client<C> {
             });
             let message = match self.sent.front() {
                 None => next.await,
-                Some((sent, _)) => {
-                    time::timeout_at(*sent + DEADLINE, next).await.map_err(|_| Lost::Late)?
+                Some(&(sent, _)) => {
+                    let heard = self.answered.map_or(sent, |answered| answered.max(sent));
+                    let until = (heard + DEADLINE).min(sent + LONGEST);
+                    time::timeout_at(until, next).await.map_err(|_| Lost::Late)?
                 }
             };
             let message = message.ok_or(Lost::Closed)??;
@@ -127,6 +139,7 @@ impl<C> Client<C> {
                 Type::Signal => return Ok(Event::Signal(message)),
                 Type::MethodCall => {}
                 reply @ (Type::MethodReturn | Type::Error) => {
+                    self.answered = Some(Instant::now());
                     let header = message.header();
                     let call =
                         header.reply_serial().and_then(|serial| self.pending.remove(&serial));
