@@ -180,8 +180,11 @@ impl Node {
 fn write_system(state: &State, out: &mut Writer) {
     let [_, counts, running, version, virtualization, ..] = &FAMILIES;
     out.family(counts, |s| {
-        for (state, count) in STATES.iter().zip(state.totals.states).take(PLAIN_STATES) {
-            s.row(&[state], count);
+        // The peer has a row for any other state that there is.
+        for (index, (name, count)) in STATES.iter().zip(state.totals.states).enumerate() {
+            if index < PLAIN_STATES || count > 0 {
+                s.row(&[name], count);
+            }
         }
     });
     let manager = &state.manager;
