@@ -97,6 +97,8 @@ struct Session<'a> {
     /// Whether the next pass reads every unit.
     whole: bool,
     resync: Instant,
+    /// A call that was refused: each pass asks it again, and its answer has everything read anew.
+    refused: Option<Asked>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,6 +112,7 @@ enum Stage {
 }
 
 /// A call that waits for its answer.
+#[derive(Clone, PartialEq, Eq)]
 enum Asked {
     Match(&'static str),
     Owner,
@@ -301,6 +304,7 @@ impl<'a> Session<'a> {
             asked: None,
             whole: true,
             resync: Instant::now() + RESYNC,
+            refused: None,
         };
         if settings.private.is_some() {
             // Nobody else is there, and all is passed on unasked.
@@ -386,6 +390,7 @@ impl<'a> Session<'a> {
         self.pass = self.pass.wrapping_add(1);
         self.serving = self.asked.take();
         self.calls.push_back(Asked::List);
+        self.calls.extend(self.refused.clone());
         if self.settings.resolved {
             self.calls.extend(resolved::PROPERTIES.map(Asked::Resolved));
         }
@@ -435,6 +440,7 @@ impl<'a> Session<'a> {
 
     fn reply(&mut self, asked: Asked, message: &Message) -> Result<(), Lost> {
         let body = message.body();
+        self.granted(&asked);
         match asked {
             Asked::Match(_) | Asked::Subscribe => {}
             Asked::Owner => {
@@ -470,6 +476,15 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Where this call was refused before: so may others have been.
+    fn granted(&mut self, asked: &Asked) {
+        if self.refused.as_ref() == Some(asked) {
+            self.refused = None;
+            self.whole = true;
+            self.calls.push_back(Asked::Manager);
+        }
+    }
+
     fn error(&mut self, asked: Asked, error: &str) -> Result<(), Lost> {
         match asked {
             Asked::Subscribe if error.ends_with(".AlreadySubscribed") => Ok(()),
@@ -479,7 +494,12 @@ impl<'a> Session<'a> {
             Asked::Match(_) | Asked::Owner | Asked::Subscribe | Asked::List => {
                 Err(Lost::Other(format!("{}: {error}", asked.member())))
             }
-            Asked::Manager | Asked::ManagerProperty(_) => {
+            Asked::Manager => {
+                self.cache.lock().call_errors += 1;
+                self.refused = Some(asked);
+                Ok(())
+            }
+            Asked::ManagerProperty(_) => {
                 self.cache.lock().call_errors += 1;
                 Ok(())
             }
@@ -492,11 +512,17 @@ impl<'a> Session<'a> {
                 let mut state = self.cache.lock();
                 // A unit may have gone, and an older systemd may not have the property.
                 let gone = ["UnknownObject", "NoSuchUnit", "UnknownProperty", "UnknownInterface"];
-                if !gone.iter().any(|gone| error.ends_with(gone)) {
-                    state.call_errors += 1;
-                }
+                let refused = !gone.iter().any(|gone| error.ends_with(gone));
                 if let Some(unit) = state.units.get_mut(&name) {
                     unit.set(property, None);
+                }
+                state.call_errors += u64::from(refused);
+                drop(state);
+                let asked = Asked::Property(name, property);
+                if refused {
+                    self.refused = Some(asked);
+                } else {
+                    self.granted(&asked);
                 }
                 Ok(())
             }

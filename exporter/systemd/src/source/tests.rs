@@ -291,6 +291,54 @@ async fn errors_cost_their_own_numbers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_refused_is_read_when_it_is_allowed() {
+    let refused = "org.freedesktop.DBus.Error.AccessDenied";
+    let mut peer = Peer::new(Script {
+        units: vec![("a.service", "loaded", "active"), ("b.timer", "loaded", "active")],
+        errors: HashMap::from([("Type", refused), ("LastTriggerUSec", refused)]),
+        ..Script::default()
+    })
+    .await;
+    peer.run(&Options::default(), async |peer, bell, cache| {
+        let asked = |name: &str| peer.script.lock().unwrap().asked.get(name).copied();
+        let known = || {
+            let state = cache.lock();
+            let service = state.units.get("a.service").and_then(Unit::service);
+            let timer = state.units.get("b.timer").map(|unit| match &unit.own {
+                Own::Timer(timer) => timer.last_trigger,
+                _ => None,
+            });
+            (service.and_then(|service| service.kind.clone()), timer.flatten())
+        };
+        bell.ring().await;
+        bell.ring().await;
+        // One of the two is asked again at each pass; nothing else is.
+        assert_eq!((known(), asked("NRestarts")), ((None, None), Some(1)));
+        assert_eq!((asked("Type"), asked("LastTriggerUSec")), (Some(1), Some(2)));
+        peer.script.lock().unwrap().errors.clear();
+        bell.ring().await;
+        bell.ring().await;
+        assert_eq!(known(), (Some("simple".into()), Some(2_000_000)));
+        // And once is enough.
+        bell.ring().await;
+        assert_eq!(asked("NRestarts"), Some(2));
+        // The unit whose number is refused goes: that answers it.
+        peer.script.lock().unwrap().errors.insert("LastTriggerUSec", refused);
+        let timer = "org.freedesktop.systemd1.Timer";
+        peer.changed("b.timer", timer, &[("LastTriggerUSec", Variant::from(1u64))]).await;
+        bell.ring().await;
+        bell.ring().await;
+        assert_eq!((known().1, asked("NRestarts")), (None, Some(2)));
+        let gone = "org.freedesktop.DBus.Error.UnknownObject";
+        peer.script.lock().unwrap().errors.insert("LastTriggerUSec", gone);
+        bell.ring().await;
+        bell.ring().await;
+        assert_eq!(asked("NRestarts"), Some(3));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn signals_are_followed_and_a_reload_reads_anew() {
     let mut peer = Peer::new(Script {
         units: vec![("a.service", "loaded", "active"), ("b.service", "loaded", "active")],
