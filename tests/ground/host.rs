@@ -1,11 +1,19 @@
-//! A host: a real systemd 252 with journald and D-Bus, in namespaces of its own.
+//! A host: a real systemd with journald and D-Bus, in namespaces of its own: 252, or what a tree that
+//! `tests/ground/trees` made has.
 #![expect(clippy::disallowed_methods, reason = "tests look at processes and files")]
 
 use super::{Part, done, folder, programs, text};
-use crate::support::{child, is_root, root};
+use crate::support::{
+    cache, child,
+    client::{self, Answer},
+    is_root, root,
+};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::{
-    fs,
+    fs::{self, File},
+    os::fd::AsFd,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -50,10 +58,22 @@ impl Host {
         Ok(Self::boot("host"))
     }
 
+    /// Boots a host from the tree of a Debian suite.
+    pub(crate) fn start_from(suite: &str) -> Result<Self, String> {
+        Self::possible()?;
+        let tree = cache().map(|cache| cache.join("trees").join(suite));
+        let tree = tree.filter(|tree| tree.is_dir());
+        let tree = tree.ok_or(format!("no tree of {suite}: tests/ground/trees makes it"))?;
+        Ok(Self::boot_from("host", &[tree]))
+    }
+
     pub(super) fn boot(kind: &str) -> Self {
+        Self::boot_from(kind, &[])
+    }
+
+    fn boot_from(kind: &str, tree: &[PathBuf]) -> Self {
         let dir = folder(kind);
-        let none: [&str; 0] = [];
-        let (part, pid) = Part::start("host", &dir, &none, Duration::from_mins(5));
+        let (part, pid) = Part::start("host", &dir, tree, Duration::from_mins(5));
         let pid = pid.parse().expect("the pid of the host's systemd");
         Self { dir, pid, part }
     }
@@ -85,6 +105,18 @@ impl Host {
         ["nsenter", "-t", &self.pid.to_string(), "-n", "--"].map(str::to_owned).to_vec()
     }
 
+    /// Asks a server of the host, by its port on loopback.
+    pub(crate) fn get(&self, port: u16, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let namespace = File::open(format!("/proc/{}/ns/net", self.pid)).expect("its network");
+        let ask = || {
+            // A namespace is entered by one thread, which ends with the question.
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(namespace.as_fd(), kind).expect("the host's network");
+            client::get(&format!("127.0.0.1:{port}"), path, headers)
+        };
+        thread::scope(|scope| scope.spawn(ask).join().expect("an answer"))
+    }
+
     /// Joins two hosts by a cable; the other's address. A pair of hosts needs a number of its own.
     pub(crate) fn link(&self, number: u8, other: &Self) -> String {
         let script = root().join("tests/ground/host");
@@ -96,13 +128,21 @@ impl Host {
 
     /// Runs a program as a unit of the host's systemd.
     pub(crate) fn unit(&self, name: &str, command: &str) {
-        let file = format!("/etc/systemd/system/{name}.service");
-        let text =
-            format!("[Service]\nExecStart={command}\n[Install]\nWantedBy=multi-user.target\n");
-        fs::write(self.shared().join("unit"), text).expect("the shared folder takes a file");
-        self.run(60, &["cp", "/shared/unit", &file]);
-        self.run(60, &["systemctl", "daemon-reload"]);
+        self.service(name, &format!("ExecStart={command}\n"));
         self.run(120, &["systemctl", "start", name]);
+    }
+
+    /// Writes a service with these settings and has systemd load it.
+    pub(crate) fn service(&self, name: &str, settings: &str) {
+        let text = format!("[Service]\n{settings}[Install]\nWantedBy=multi-user.target\n");
+        self.write(&format!("/etc/systemd/system/{name}.service"), &text);
+        self.run(120, &["systemctl", "daemon-reload"]);
+    }
+
+    /// Writes a file inside.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        fs::write(self.shared().join("file"), text).expect("the shared folder takes a file");
+        self.run(60, &["cp", "/shared/file", path]);
     }
 
     /// What must be gone when the host has ended.
