@@ -4,6 +4,7 @@
 //! Debian 12's 252 always; 257 and later where `tests/ground/trees` has made their trees.
 #![expect(clippy::disallowed_methods, reason = "the test puts programs into the host")]
 
+mod estate;
 mod faults;
 mod parity;
 mod places;
