@@ -197,14 +197,19 @@ impl Source for Systemd {
     fn run(self: Box<Self>, line: Line) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let mut pause = PAUSE;
+            let mut met = false;
             loop {
                 let begun = Instant::now();
+                let connections = self.cache.lock().connections;
                 if self.follow(&line).await.is_none() {
                     return;
                 }
-                if begun.elapsed() > LONGEST_PAUSE {
+                // A bus that has just come has systemd on it in a moment.
+                let meets = self.cache.lock().connections > connections;
+                if begun.elapsed() > LONGEST_PAUSE || (meets && !met) {
                     pause = PAUSE;
                 }
+                met = meets;
                 let until = Instant::now() + pause;
                 loop {
                     tokio::select! {
