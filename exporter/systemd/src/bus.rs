@@ -82,13 +82,7 @@ impl<C> Client<C> {
 
     pub(crate) fn new(connection: Connection) -> Self {
         let stream = MessageStream::from(&connection);
-        Self {
-            connection,
-            stream,
-            pending: HashMap::new(),
-            sent: VecDeque::new(),
-            answered: None,
-        }
+        Self { connection, stream, pending: HashMap::new(), sent: VecDeque::new(), answered: None }
     }
 
     /// How many calls may be sent now.
