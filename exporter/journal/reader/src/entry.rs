@@ -1,0 +1,129 @@
+//! One entry: its stamp and its fields, read as far as the caller asks.
+
+use crate::{Buffers, ClassCache, Head, Id, JournalFile, Payload, Verdict, origin::Origin};
+use std::fmt;
+
+/// When and where an entry was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its number within the numbering; grows by one with each entry that journald writes.
+    pub seqnum: u64,
+    /// µs since 1970.
+    pub realtime: u64,
+    /// µs since the boot.
+    pub monotonic: u64,
+    /// The boot.
+    pub boot_id: Id,
+    /// A hash over the fields, as journald keeps it.
+    pub xor_hash: u64,
+}
+
+/// An entry that was reached; it borrows the file and the buffers until the next one.
+#[derive(Debug)]
+pub struct Entry<'r> {
+    pub(crate) file: &'r JournalFile,
+    pub(crate) buffers: &'r mut Buffers,
+    pub(crate) stamp: Stamp,
+}
+
+/// An entry's name as `journalctl` prints it (`__CURSOR`).
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    seqnum_id: Id,
+    stamp: Stamp,
+}
+
+// === impl Entry ===
+
+impl Entry<'_> {
+    /// When and where it was written.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// The numbering that the stamp's seqnum belongs to.
+    pub fn seqnum_id(&self) -> Id {
+        self.file.header().seqnum_id
+    }
+
+    /// Which journal it comes from: place, namespace, owner.
+    pub fn origin(&self) -> &Origin {
+        self.file.origin()
+    }
+
+    /// Its name as `journalctl` prints it.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { seqnum_id: self.seqnum_id(), stamp: self.stamp }
+    }
+
+    /// How many fields it has, duplicates counted.
+    pub fn len(&self) -> usize {
+        self.buffers.items.len()
+    }
+
+    /// Whether it has no field.
+    pub fn is_empty(&self) -> bool {
+        self.buffers.items.is_empty()
+    }
+
+    /// What the caller made of the field at `index` (below [`Entry::len`]), this time or before.
+    ///
+    /// A field that many entries share (`PRIORITY=6`) stands once in a file; its class is looked up by
+    /// its place and the field is not read again. Only the first bytes of a field
+    /// ([`Limits::head_bytes`](crate::Limits)) are read. `None` where the field cannot be read; that is counted.
+    pub fn class<C: Copy>(
+        &mut self,
+        index: usize,
+        cache: &mut ClassCache<C>,
+        classify: impl FnOnce(Head<'_>) -> Verdict<C>,
+    ) -> Option<C> {
+        let offset = *self.buffers.items.get(index)?;
+        let number = self.file.number();
+        if let Some(class) = cache.get(number, offset) {
+            return Some(class);
+        }
+        match self.buffers.head(self.file, offset).map(classify) {
+            Some(Verdict::Shared(class)) => {
+                cache.put(number, offset, class);
+                Some(class)
+            }
+            Some(Verdict::Unique(class)) => Some(class),
+            None => {
+                self.buffers.counts.fields_skipped += 1;
+                None
+            }
+        }
+    }
+
+    /// Gives the field at `index` its class from now on, as [`Verdict::Shared`] does: for fields
+    /// whose [`Head`] was hidden and that were read since.
+    pub fn remember<C: Copy>(&self, index: usize, cache: &mut ClassCache<C>, class: C) {
+        if let Some(offset) = self.buffers.items.get(index) {
+            cache.put(self.file.number(), *offset, class);
+        }
+    }
+
+    /// Reads the field at `index`, decompressed, as `NAME=value`, into `out`: at most `limit` bytes
+    /// of it. `None` where it cannot be read; that is counted.
+    pub fn read(&mut self, index: usize, limit: usize, out: &mut Vec<u8>) -> Option<Payload> {
+        out.clear();
+        let offset = *self.buffers.items.get(index)?;
+        let read = self.buffers.payload(self.file, offset, limit, out);
+        if read.is_none() {
+            out.clear();
+            self.buffers.counts.fields_skipped += 1;
+        }
+        read
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stamp { seqnum, realtime, monotonic, boot_id, xor_hash } = self.stamp;
+        write!(
+            f,
+            "s={};i={seqnum:x};b={boot_id};m={monotonic:x};t={realtime:x};x={xor_hash:x}",
+            self.seqnum_id
+        )
+    }
+}

@@ -1,0 +1,211 @@
+//! One journal file: its header, and its entries one after the other.
+//!
+//! A file is a header and objects, each with its kind and size, padded to 8 bytes. Entries are read by
+//! stepping from object to object: `n_entries` is read first and only that many entries are taken, as
+//! journald counts an entry when it is complete; the last object's offset bounds the scan. So a file
+//! can be read while it is written, without a lock.
+
+use crate::{
+    Buffers, Entry, Error, Result, Stamp,
+    buffers::read_at,
+    header::{Header, SIZE, State, id, le64},
+    origin::Origin,
+};
+use rustix::{
+    fd::AsFd,
+    fs::{CWD, FileType, Mode, OFlags, fstat, openat},
+    path::Arg,
+};
+use std::{
+    fs::File,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// A journal file and how far it has been read.
+#[derive(Debug)]
+pub struct JournalFile {
+    fd: File,
+    number: u32,
+    header: Header,
+    origin: Origin,
+    /// Where the next object is.
+    next: u64,
+    /// Entries of the file that lie behind.
+    seen: u64,
+    last: Stamp,
+}
+
+const ENTRY: u8 = 3;
+/// Bytes before an entry's pointers to its fields.
+const ENTRY_HEADER: usize = 64;
+
+// === impl JournalFile ===
+
+impl JournalFile {
+    /// Opens a file by its path.
+    pub fn open(path: impl Arg) -> Result<Self> {
+        Self::open_at(CWD, path)
+    }
+
+    /// Opens a file below a directory that is open. Only regular files are, and no symbolic links.
+    pub fn open_at(directory: impl AsFd, path: impl Arg) -> Result<Self> {
+        let flags =
+            OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::NOFOLLOW;
+        let opened = openat(directory, path, flags, Mode::empty());
+        Self::new(File::from(opened.map_err(|error| Error::io("open", error))?))
+    }
+
+    /// Reads the header of a file that is open.
+    pub fn new(fd: File) -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let stat = fstat(&fd).map_err(|error| Error::io("stat", error))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Error::NotAJournal);
+        }
+        let header = read_header(&fd)?;
+        Ok(Self {
+            fd,
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            header,
+            origin: Origin::default(),
+            next: header.header_size,
+            seen: 0,
+            last: Stamp::default(),
+        })
+    }
+
+    /// What the file said about itself when it was last asked.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Which journal it belongs to.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Reads the header again: whether there is more.
+    pub fn refresh(&mut self, buffers: &mut Buffers) -> Result<()> {
+        let header = read_header(&self.fd)?;
+        buffers.counts.bytes += SIZE as u64;
+        if header == self.header {
+            // Nobody writes it and the scan has come to its end: what is missing was never there.
+            if self.next > header.tail_object_offset && self.seen < header.n_entries {
+                buffers.counts.entries_skipped += header.n_entries - self.seen;
+                self.seen = header.n_entries;
+            }
+            return Ok(());
+        }
+        buffers.stale(self.number);
+        self.header = header;
+        Ok(())
+    }
+
+    /// Whether every entry has been read that there will ever be.
+    pub fn is_finished(&self) -> bool {
+        self.header.state == State::Archived && self.is_read()
+    }
+
+    /// Whether every entry has been read that the header tells of.
+    pub fn is_read(&self) -> bool {
+        self.seen >= self.header.n_entries || self.next > self.header.tail_object_offset
+    }
+
+    /// The last entry that was read or stepped over.
+    pub fn last(&self) -> Stamp {
+        self.last
+    }
+
+    /// The next entry; `None` after the last one that the header told of.
+    ///
+    /// An entry that makes no sense is stepped over and counted. An error means that the file cannot
+    /// be read further; the same error comes again.
+    pub fn next<'r>(&'r mut self, buffers: &'r mut Buffers) -> Result<Option<Entry<'r>>> {
+        Ok(self.advance(buffers)?.map(move |stamp| Entry { file: self, buffers, stamp }))
+    }
+
+    /// Steps to the next entry and reads where its fields are.
+    pub(crate) fn advance(&mut self, buffers: &mut Buffers) -> Result<Option<Stamp>> {
+        let tail = self.header.tail_object_offset;
+        while self.seen < self.header.n_entries && self.next <= tail {
+            let at = self.next;
+            let object = buffers.scan(self, at, 16).map_err(|error| Error::io("read", error))?;
+            let (Some(kind), Some(size)) = (object.first().copied(), le64(object, 8)) else {
+                return Err(Error::Truncated { offset: at });
+            };
+            let end = at.checked_add(size).and_then(|end| end.checked_next_multiple_of(8));
+            let end = end.filter(|_| size >= 16 && size <= buffers.limits.object_bytes);
+            let Some(end) = end else { return Err(Error::Object { offset: at, kind, size }) };
+            if kind == ENTRY {
+                let stamp = self.entry(buffers, at, size)?;
+                self.seen += 1;
+                self.next = end;
+                if let Some(stamp) = stamp {
+                    self.last = stamp;
+                    return Ok(Some(stamp));
+                }
+                buffers.counts.entries_skipped += 1;
+            }
+            self.next = end;
+        }
+        Ok(None)
+    }
+
+    /// The entry at `at`, its fields' places in the buffers; `None` where it makes no sense.
+    fn entry(&self, buffers: &mut Buffers, at: u64, size: u64) -> Result<Option<Stamp>> {
+        let pointer = self.header.pointer(true);
+        let Some(pointers) = size.checked_sub(ENTRY_HEADER as u64) else { return Ok(None) };
+        let count = pointers / pointer as u64;
+        let most = buffers.limits.entry_fields;
+        let taken = usize::try_from(count).map_or(most, |count| count.min(most));
+        let len = ENTRY_HEADER + taken * pointer;
+        let mut items = std::mem::take(&mut buffers.items);
+        items.clear();
+        let bytes = buffers.scan(self, at, len).map_err(|error| Error::io("read", error))?;
+        let Some(bytes) = bytes.get(..len) else { return Err(Error::Truncated { offset: at }) };
+        let stamp = stamp(bytes);
+        let places = bytes.get(ENTRY_HEADER..).unwrap_or_default();
+        if self.header.compact() {
+            items.extend(
+                places.as_chunks::<4>().0.iter().map(|p| u64::from(u32::from_le_bytes(*p))),
+            );
+        } else {
+            items.extend(places.chunks_exact(16).filter_map(|place| le64(place, 0)));
+        }
+        buffers.items = items;
+        buffers.counts.fields_skipped += count - taken as u64;
+        Ok(stamp.filter(|_| pointers % pointer as u64 == 0))
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(crate) fn fd(&self) -> &File {
+        &self.fd
+    }
+
+    /// The file's length now.
+    pub(crate) fn len(&self) -> Option<u64> {
+        u64::try_from(fstat(&self.fd).ok()?.st_size).ok()
+    }
+}
+
+fn read_header(fd: &File) -> Result<Header> {
+    let mut bytes = [0; SIZE];
+    let n = read_at(fd, &mut bytes, 0).map_err(|error| Error::io("read", error))?;
+    Header::parse(bytes.get(..n).unwrap_or_default())
+}
+
+/// What an entry says of itself; `None` where it cannot be so.
+fn stamp(bytes: &[u8]) -> Option<Stamp> {
+    let stamp = Stamp {
+        seqnum: le64(bytes, 16)?,
+        realtime: le64(bytes, 24)?,
+        monotonic: le64(bytes, 32)?,
+        boot_id: id(bytes, 40)?,
+        xor_hash: le64(bytes, 56)?,
+    };
+    // journald's own bound: the year 3111.
+    (stamp.seqnum != 0 && (1..1 << 55).contains(&stamp.realtime)).then_some(stamp)
+}

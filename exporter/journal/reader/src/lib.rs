@@ -1,0 +1,35 @@
+//! Reads and follows systemd's journal files: every entry once, in bounded memory, without
+//! libsystemd and without `unsafe` code.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod buffers;
+mod cache;
+mod codec;
+mod entry;
+mod error;
+mod file;
+mod header;
+mod id;
+mod journal;
+mod limits;
+mod lz4;
+mod merge;
+mod origin;
+mod position;
+mod stats;
+mod zstd;
+
+pub use buffers::{Buffers, Payload};
+pub use cache::{ClassCache, Head, Verdict};
+pub use entry::{Cursor, Entry, Stamp};
+pub use error::{Error, Result};
+pub use file::JournalFile;
+pub use header::{Header, State, flags};
+pub use id::{Id, NotAnId};
+pub use journal::{Event, Journal, Machine, Namespaces, Options, Progress, Seek, Start};
+pub use limits::Limits;
+pub use merge::Merge;
+pub use origin::{Origin, Place};
+pub use position::{Mark, Position};
+pub use stats::Stats;
