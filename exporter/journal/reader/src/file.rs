@@ -28,16 +28,25 @@ pub struct JournalFile {
     number: u32,
     header: Header,
     origin: Origin,
-    /// Where the next object is.
-    next: u64,
-    /// Entries of the file that lie behind.
-    seen: u64,
-    last: Stamp,
+    pub(crate) at: Progress,
 }
 
-const ENTRY: u8 = 3;
+/// How far a file has been read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// Where the next object is.
+    pub(crate) next: u64,
+    /// Entries of the file that lie behind.
+    pub(crate) seen: u64,
+    /// The last of them.
+    pub(crate) last: Stamp,
+    /// Where that one is.
+    pub(crate) last_offset: u64,
+}
+
+pub(crate) const ENTRY: u8 = 3;
 /// Bytes before an entry's pointers to its fields.
-const ENTRY_HEADER: usize = 64;
+pub(crate) const ENTRY_HEADER: usize = 64;
 
 // === impl JournalFile ===
 
@@ -68,9 +77,7 @@ impl JournalFile {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             header,
             origin: Origin::default(),
-            next: header.header_size,
-            seen: 0,
-            last: Stamp::default(),
+            at: Progress { next: header.header_size, ..Progress::default() },
         })
     }
 
@@ -90,9 +97,9 @@ impl JournalFile {
         buffers.counts.bytes += SIZE as u64;
         if header == self.header {
             // Nobody writes it and the scan has come to its end: what is missing was never there.
-            if self.next > header.tail_object_offset && self.seen < header.n_entries {
-                buffers.counts.entries_skipped += header.n_entries - self.seen;
-                self.seen = header.n_entries;
+            if self.at.next > header.tail_object_offset && self.at.seen < header.n_entries {
+                buffers.counts.entries_skipped += header.n_entries - self.at.seen;
+                self.at.seen = header.n_entries;
             }
             return Ok(());
         }
@@ -108,12 +115,12 @@ impl JournalFile {
 
     /// Whether every entry has been read that the header tells of.
     pub fn is_read(&self) -> bool {
-        self.seen >= self.header.n_entries || self.next > self.header.tail_object_offset
+        self.at.seen >= self.header.n_entries || self.at.next > self.header.tail_object_offset
     }
 
     /// The last entry that was read or stepped over.
     pub fn last(&self) -> Stamp {
-        self.last
+        self.at.last
     }
 
     /// The next entry; `None` after the last one that the header told of.
@@ -127,8 +134,8 @@ impl JournalFile {
     /// Steps to the next entry and reads where its fields are.
     pub(crate) fn advance(&mut self, buffers: &mut Buffers) -> Result<Option<Stamp>> {
         let tail = self.header.tail_object_offset;
-        while self.seen < self.header.n_entries && self.next <= tail {
-            let at = self.next;
+        while self.at.seen < self.header.n_entries && self.at.next <= tail {
+            let at = self.at.next;
             let object = buffers.scan(self, at, 16).map_err(|error| Error::io("read", error))?;
             let (Some(kind), Some(size)) = (object.first().copied(), le64(object, 8)) else {
                 return Err(Error::Truncated { offset: at });
@@ -138,15 +145,15 @@ impl JournalFile {
             let Some(end) = end else { return Err(Error::Object { offset: at, kind, size }) };
             if kind == ENTRY {
                 let stamp = self.entry(buffers, at, size)?;
-                self.seen += 1;
-                self.next = end;
+                self.at.seen += 1;
+                self.at.next = end;
                 if let Some(stamp) = stamp {
-                    self.last = stamp;
+                    (self.at.last, self.at.last_offset) = (stamp, at);
                     return Ok(Some(stamp));
                 }
                 buffers.counts.entries_skipped += 1;
             }
-            self.next = end;
+            self.at.next = end;
         }
         Ok(None)
     }
@@ -177,6 +184,11 @@ impl JournalFile {
         Ok(stamp.filter(|_| pointers % pointer as u64 == 0))
     }
 
+    pub(crate) fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
@@ -198,7 +210,7 @@ fn read_header(fd: &File) -> Result<Header> {
 }
 
 /// What an entry says of itself; `None` where it cannot be so.
-fn stamp(bytes: &[u8]) -> Option<Stamp> {
+pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {
     let stamp = Stamp {
         seqnum: le64(bytes, 16)?,
         realtime: le64(bytes, 24)?,

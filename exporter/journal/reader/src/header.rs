@@ -3,7 +3,7 @@
 //! All numbers are little-endian on disk, whatever the machine. Times are µs. Newer versions of
 //! journald append fields; what is behind the 208 bytes that all have is not needed here.
 
-use crate::{Error, Id, Result};
+use crate::{Error, Id, Result, Stamp};
 
 /// What a file says about itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub struct Header {
     pub tail_entry_seqnum: u64,
     /// The first entry's number; 0 before there is one.
     pub head_entry_seqnum: u64,
+    /// The boot of the last entry; before version 254 of systemd, of whoever opened the file last.
+    pub tail_entry_boot_id: Id,
+    /// When the last entry was written, since its boot.
+    pub tail_entry_monotonic: u64,
     /// Where the first array of entries is; 0 before there is one.
     pub entry_array_offset: u64,
     /// When the first entry was written.
@@ -110,10 +114,23 @@ impl Header {
             n_entries: le64(bytes, 152)?,
             tail_entry_seqnum: le64(bytes, 160)?,
             head_entry_seqnum: le64(bytes, 168)?,
+            tail_entry_boot_id: id(bytes, 56)?,
+            tail_entry_monotonic: le64(bytes, 200)?,
             entry_array_offset: le64(bytes, 176)?,
             head_entry_realtime: le64(bytes, 184)?,
             tail_entry_realtime: le64(bytes, 192)?,
         })
+    }
+
+    /// The last entry's stamp, without its hash.
+    pub(crate) fn tail(&self) -> Stamp {
+        Stamp {
+            seqnum: self.tail_entry_seqnum,
+            realtime: self.tail_entry_realtime,
+            monotonic: self.tail_entry_monotonic,
+            boot_id: self.tail_entry_boot_id,
+            xor_hash: 0,
+        }
     }
 
     pub(crate) fn compact(&self) -> bool {

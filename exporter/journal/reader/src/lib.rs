@@ -17,6 +17,7 @@ mod lz4;
 mod merge;
 mod origin;
 mod position;
+mod seek;
 mod stats;
 mod zstd;
 
