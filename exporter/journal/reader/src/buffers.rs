@@ -145,10 +145,11 @@ impl Buffers {
             return Ok(Spot::Side);
         }
         if self.blocks.is_empty() {
-            self.blocks.resize_with(BLOCKS, Block::default);
+            let blocks = (self.limits.window_bytes / BLOCK_BYTES).clamp(4, BLOCKS);
+            self.blocks.resize_with(blocks, Block::default);
         }
         let mixed = (start / BLOCK) ^ u64::from(number).wrapping_mul(31);
-        let slot = usize::try_from(mixed % BLOCKS as u64).unwrap_or(0);
+        let slot = usize::try_from(mixed % self.blocks.len() as u64).unwrap_or(0);
         let Some(block) = self.blocks.get_mut(slot) else { return Ok(Spot::Block(slot)) };
         if block.file != number || block.start != start || block.bytes.is_empty() {
             self.counts.bytes += block.fill(file, start, BLOCK_BYTES)?;

@@ -59,6 +59,11 @@ impl Error {
         Self::Io { what: what.into(), source: source.into() }
     }
 
+    /// Whether the name is not there, or no longer.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Whether waiting may help: the file is being created.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::NoHeader)

@@ -18,7 +18,10 @@ use rustix::{
 };
 use std::{
     fs::File,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 /// A journal file and how far it has been read.
@@ -27,7 +30,7 @@ pub struct JournalFile {
     fd: File,
     number: u32,
     header: Header,
-    origin: Origin,
+    origin: Arc<Origin>,
     pub(crate) at: Progress,
 }
 
@@ -47,6 +50,15 @@ pub(crate) struct Progress {
 pub(crate) const ENTRY: u8 = 3;
 /// Bytes before an entry's pointers to its fields.
 pub(crate) const ENTRY_HEADER: usize = 64;
+
+// === impl Progress ===
+
+impl Progress {
+    /// Nothing is read.
+    pub(crate) fn head(header: &Header) -> Self {
+        Self { next: header.header_size, ..Self::default() }
+    }
+}
 
 // === impl JournalFile ===
 
@@ -76,8 +88,8 @@ impl JournalFile {
             fd,
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             header,
-            origin: Origin::default(),
-            at: Progress { next: header.header_size, ..Progress::default() },
+            origin: Arc::default(),
+            at: Progress::head(&header),
         })
     }
 
@@ -184,7 +196,7 @@ impl JournalFile {
         Ok(stamp.filter(|_| pointers % pointer as u64 == 0))
     }
 
-    pub(crate) fn with_origin(mut self, origin: Origin) -> Self {
+    pub(crate) fn with_origin(mut self, origin: Arc<Origin>) -> Self {
         self.origin = origin;
         self
     }

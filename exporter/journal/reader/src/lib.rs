@@ -12,13 +12,17 @@ mod file;
 mod header;
 mod id;
 mod journal;
+mod known;
 mod limits;
 mod lz4;
 mod merge;
 mod origin;
 mod position;
 mod seek;
+mod start;
 mod stats;
+mod tree;
+mod watch;
 mod zstd;
 
 pub use buffers::{Buffers, Payload};

@@ -56,7 +56,7 @@ impl JournalFile {
 
     /// Goes to the first entry.
     pub fn seek_head(&mut self) {
-        self.at = Progress { next: self.header().header_size, ..Progress::default() };
+        self.at = Progress::head(self.header());
     }
 
     /// Goes behind the last entry that the header tells of.
