@@ -19,10 +19,10 @@ fn classify(head: Head<'_>) -> Verdict<Class> {
         (Some(b"PRIORITY"), Some([digit @ b'0'..=b'7'])) => {
             Verdict::Shared(Class::Priority(digit - b'0'))
         }
-        (Some(b"MESSAGE"), _) => Verdict::Unique(Class::Message),
         (Some(name), _) if name.starts_with(b"_SOURCE") => Verdict::Unique(Class::Other),
+        // Hidden fields are long: messages, most of them.
+        (Some(b"MESSAGE") | None, _) => Verdict::Unique(Class::Message),
         (Some(_), _) => Verdict::Shared(Class::Other),
-        (None, _) => Verdict::Unique(Class::Message),
     }
 }
 

@@ -162,9 +162,7 @@ impl Buffers {
     fn view(&self, spot: Spot, at: u64, len: usize) -> &[u8] {
         let bytes = match spot {
             Spot::Window => self.window.from(at),
-            Spot::Block(slot) => {
-                self.blocks.get(slot).map(|block| block.from(at)).unwrap_or_default()
-            }
+            Spot::Block(n) => self.blocks.get(n).map(|block| block.from(at)).unwrap_or_default(),
             Spot::Side => &self.side,
         };
         bytes.get(..len).unwrap_or(bytes)

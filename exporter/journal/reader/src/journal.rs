@@ -383,19 +383,19 @@ impl Journal {
             let Some(name) = Name::parse(listed.name.to_bytes()) else { continue };
             let key = (directory.device, listed.inode);
             let mut known = Known::new(directory, listed, name, now);
-            if let Some(held) = inodes.get(&key).and_then(|n| self.files.get_mut(*n)) {
-                if Self::same(held, &known) {
-                    self.stats.rotations += u64::from(!held.name.archived && known.name.archived);
-                    held.directory = Arc::clone(directory);
-                    (held.listed, held.name) = (known.listed, known.name);
-                    held.listed_now = true;
-                    if let Reading::Fault(at) = held.reading {
-                        // Permission may have been given, or what was missing written.
-                        let blank = held.header.file_id.is_null();
-                        held.reading = if blank { Reading::Blank } else { Reading::Closed(at) };
-                    }
-                    continue;
+            if let Some(held) = inodes.get(&key).and_then(|n| self.files.get_mut(*n))
+                && Self::same(held, &known)
+            {
+                self.stats.rotations += u64::from(!held.name.archived && known.name.archived);
+                held.directory = Arc::clone(directory);
+                (held.listed, held.name) = (known.listed, known.name);
+                held.listed_now = true;
+                if let Reading::Fault(at) = held.reading {
+                    // Permission may have been given, or what was missing written.
+                    let blank = held.header.file_id.is_null();
+                    held.reading = if blank { Reading::Blank } else { Reading::Closed(at) };
                 }
+                continue;
             }
             if self.files.len() >= MAX_FILES {
                 self.stats.files_unreadable += 1;
@@ -426,7 +426,7 @@ impl Journal {
             Ok(mut file) => match self.welcome(known, &mut file) {
                 Ok(header) => {
                     known.header = header;
-                    known.reading = self.keep(known, file);
+                    known.reading = Self::keep(known, file);
                 }
                 Err(error) => self.fault(known, error),
             },
@@ -462,7 +462,7 @@ impl Journal {
     }
 
     /// A file that was looked at: live ones stay open, finished ones never need to be again.
-    fn keep(&self, known: &Known, file: JournalFile) -> Reading {
+    fn keep(known: &Known, file: JournalFile) -> Reading {
         if file.is_finished() {
             Reading::Done
         } else if known.name.archived && !file.is_read() {

@@ -50,7 +50,7 @@ pub(crate) enum Reading {
 }
 
 /// How long a file that nobody will close is waited for.
-const ABANDONED: Duration = Duration::from_secs(60);
+const ABANDONED: Duration = Duration::from_mins(1);
 
 // === impl Known ===
 

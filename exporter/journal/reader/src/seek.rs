@@ -135,7 +135,7 @@ impl JournalFile {
     /// The entry at `at`, which must lie where entries do.
     fn found(&self, at: u64) -> Option<Found> {
         let inside = at >= self.header().header_size && at <= self.header().tail_object_offset;
-        let bytes = self.bytes::<ENTRY_HEADER>(at).filter(|_| inside && at % 8 == 0)?;
+        let bytes = self.bytes::<ENTRY_HEADER>(at).filter(|_| inside && at.is_multiple_of(8))?;
         let size = le64(&bytes, 8).filter(|size| *size >= ENTRY_HEADER as u64)?;
         let end = at.checked_add(size)?.checked_next_multiple_of(8)?;
         (bytes.first() == Some(&ENTRY)).then_some(())?;
