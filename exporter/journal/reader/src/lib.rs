@@ -21,6 +21,10 @@ mod position;
 mod seek;
 mod start;
 mod stats;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod watch;
 mod zstd;
