@@ -18,6 +18,10 @@ use std::{fs::File, io, os::unix::fs::FileExt};
 pub struct Buffers {
     pub(crate) limits: Limits,
     pub(crate) counts: Counts,
+    /// The window has been filled anew.
+    pub(crate) moved: bool,
+    /// The file was deleted while the current entry was read.
+    pub(crate) torn: bool,
     /// Where the current entry's fields are.
     pub(crate) items: Vec<u64>,
     window: Window,
@@ -93,6 +97,8 @@ impl Buffers {
         Self {
             limits,
             counts: Counts::default(),
+            moved: false,
+            torn: false,
             items: Vec::new(),
             window: Window::default(),
             blocks: Vec::new(),
@@ -112,6 +118,7 @@ impl Buffers {
             let most = self.limits.window_bytes.max(len);
             let take = usize::try_from(written).unwrap_or(most).clamp(len, most);
             self.counts.bytes += self.window.fill(file, at, take)?;
+            self.moved = true;
         }
         Ok(self.window.part(file.number(), at, len).unwrap_or_else(|| self.window.from(at)))
     }

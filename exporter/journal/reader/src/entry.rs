@@ -89,10 +89,23 @@ impl Entry<'_> {
             }
             Some(Verdict::Unique(class)) => Some(class),
             None => {
-                self.buffers.counts.fields_skipped += 1;
+                self.missed();
                 None
             }
         }
+    }
+
+    #[cold]
+    fn missed(&mut self) {
+        self.buffers.counts.fields_skipped += 1;
+        self.buffers.torn |= self.file.is_gone();
+    }
+
+    /// Whether a field could not be read because the file was deleted in between. The entry is then not
+    /// whole, and [`Journal::read`](crate::Journal::read) counts it among those that are lost: ask when
+    /// its fields have been read and before anything is made of it.
+    pub fn is_torn(&self) -> bool {
+        self.buffers.torn
     }
 
     /// Gives the field at `index` its class from now on, as [`Verdict::Shared`] does: for fields
@@ -111,7 +124,7 @@ impl Entry<'_> {
         let read = self.buffers.payload(self.file, offset, limit, out);
         if read.is_none() {
             out.clear();
-            self.buffers.counts.fields_skipped += 1;
+            self.missed();
         }
         read
     }

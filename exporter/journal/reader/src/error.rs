@@ -36,6 +36,8 @@ pub enum Error {
         /// Where bytes are missing, from the file's beginning.
         offset: u64,
     },
+    /// The file was deleted while it was read; journald frees the space even of files that are open.
+    Gone,
     /// The file was written by another machine than its directory says.
     Machine(Id),
     /// The machine's id cannot be had from this file.
@@ -88,6 +90,7 @@ impl fmt::Display for Error {
             Self::Truncated { offset } => {
                 write!(f, "ends before {offset}, where the header promises more")
             }
+            Self::Gone => f.write_str("deleted while it was read"),
             Self::Machine(id) => write!(f, "written by another machine, {id}"),
             Self::NoMachineId(path) => {
                 write!(f, "{}: expected a machine id of 32 hex digits", path.display())

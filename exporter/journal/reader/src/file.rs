@@ -105,7 +105,10 @@ impl JournalFile {
 
     /// Reads the header again: whether there is more.
     pub fn refresh(&mut self, buffers: &mut Buffers) -> Result<()> {
-        let header = read_header(&self.fd)?;
+        let header = match read_header(&self.fd) {
+            Err(Error::NoHeader) => return Err(Error::Gone),
+            header => header?,
+        };
         buffers.counts.bytes += SIZE as u64;
         if header == self.header {
             // Nobody writes it and the scan has come to its end: what is missing was never there.
@@ -146,6 +149,7 @@ impl JournalFile {
     /// Steps to the next entry and reads where its fields are.
     pub(crate) fn advance(&mut self, buffers: &mut Buffers) -> Result<Option<Stamp>> {
         let tail = self.header.tail_object_offset;
+        buffers.torn = false;
         while self.at.seen < self.header.n_entries && self.at.next <= tail {
             let at = self.at.next;
             let object = buffers.scan(self, at, 16).map_err(|error| Error::io("read", error))?;
@@ -154,6 +158,9 @@ impl JournalFile {
             };
             let end = at.checked_add(size).and_then(|end| end.checked_next_multiple_of(8));
             let end = end.filter(|_| size >= 16 && size <= buffers.limits.object_bytes);
+            if (end.is_none() || std::mem::take(&mut buffers.moved)) && self.is_gone() {
+                return Err(Error::Gone);
+            }
             let Some(end) = end else { return Err(Error::Object { offset: at, kind, size }) };
             if kind == ENTRY {
                 let stamp = self.entry(buffers, at, size)?;
@@ -194,6 +201,13 @@ impl JournalFile {
         buffers.items = items;
         buffers.counts.fields_skipped += count - taken as u64;
         Ok(stamp.filter(|_| pointers % pointer as u64 == 0))
+    }
+
+    /// Whether journald has deleted the file. It then frees its blocks as well, whoever has it open:
+    /// all of it reads as zeros, the header too.
+    pub(crate) fn is_gone(&self) -> bool {
+        fstat(&self.fd).is_ok_and(|stat| stat.st_nlink == 0)
+            && matches!(read_header(&self.fd), Err(Error::NoHeader))
     }
 
     pub(crate) fn with_origin(mut self, origin: Arc<Origin>) -> Self {

@@ -196,13 +196,17 @@ impl Journal {
         let noise = self.watch.drain();
         self.stats.overflows += u64::from(noise.overflow);
         let due = self.listed.is_none_or(|listed| now.duration_since(listed) > LISTING);
-        if noise.names || due || self.watch.blind {
+        let list = noise.names || due || self.watch.blind;
+        if list {
             self.list(now);
         }
         // Headers of the persistent journal first: what a flush has copied by then stands whole in the
         // volatile one, which is read first.
         for volatile in [false, true] {
             self.refresh(now, volatile);
+        }
+        if list {
+            self.sort();
         }
         let (from, before) = (self.buffers.counts.bytes, self.stats.entries);
         let mut more = false;
@@ -277,6 +281,11 @@ impl Journal {
                     self.stats.entries += 1;
                     self.stats.last_realtime = stamp.realtime;
                     each(&mut Entry { file: &*file, buffers: &mut self.buffers, stamp });
+                    if self.buffers.torn {
+                        self.stats.entries -= 1;
+                        file.at.seen = file.at.seen.saturating_sub(1);
+                        break Err(Error::Gone);
+                    }
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
@@ -366,7 +375,6 @@ impl Journal {
         }
         self.watch.end();
         self.leave();
-        self.sort();
     }
 
     fn list_one(
@@ -514,7 +522,7 @@ impl Journal {
     }
 
     /// Reading order: the volatile journal first, then line by line, each in its own order.
-    fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         let mut begins: HashMap<(Arc<crate::Origin>, Id), u64> = HashMap::new();
         for known in &self.files {
             let key = (Arc::clone(&known.origin), known.header.seqnum_id);
@@ -542,6 +550,20 @@ impl Journal {
 
     /// A file that cannot be read further.
     pub(crate) fn fault(&mut self, known: &mut Known, error: Error) {
+        if matches!(error, Error::Gone) {
+            let entries = known.unread();
+            // Of what it had, only what was read is known to others.
+            if let Some(copied) = known.copied() {
+                self.remember(copied);
+            }
+            known.first = None;
+            known.reading = Reading::Done;
+            self.stats.files_lost += u64::from(entries > 0);
+            if entries > 0 {
+                push(&mut self.events, Event::Vanished { path: known.path(), entries });
+            }
+            return;
+        }
         known.reading = Reading::Fault(known.progress());
         let kind = std::mem::discriminant(&error);
         if known.told.replace(kind) == Some(kind) {

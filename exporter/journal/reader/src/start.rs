@@ -34,6 +34,8 @@ impl Journal {
     pub fn seek(&mut self, start: &Start<'_>) -> Result<Seek> {
         self.forget();
         self.list(Instant::now());
+        self.files.retain(|known| known.listed_now);
+        self.sort();
         match start {
             Start::Head => self.begin(Stamp::default(), |_| Cut::Head),
             Start::Tail => {
@@ -198,9 +200,17 @@ impl Journal {
         continued
     }
 
-    /// Forgets every file and line.
+    /// Nothing has been read; what is wrong with files is remembered.
     fn forget(&mut self) {
-        self.files.clear();
+        for known in &mut self.files {
+            let head = Progress::head(&known.header);
+            match &mut known.reading {
+                Reading::Blank => {}
+                Reading::Open(file) => file.seek_head(),
+                Reading::Fault(at) => *at = head,
+                reading @ (Reading::Closed(_) | Reading::Done) => *reading = Reading::Closed(head),
+            }
+        }
         self.lines.clear();
         self.copied.clear();
         self.floor = Stamp::default();
