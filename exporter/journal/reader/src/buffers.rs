@@ -272,6 +272,7 @@ impl Window {
     }
 
     /// What is here from `at` on.
+    #[inline]
     fn from(&self, at: u64) -> &[u8] {
         let from = at.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
         from.and_then(|from| self.bytes.get(from..)).unwrap_or_default()
@@ -288,6 +289,7 @@ impl Window {
 }
 
 /// What the object at the beginning of `bytes` is; `None` where it is no field.
+#[inline]
 fn data(bytes: &[u8], file: &JournalFile, limits: &Limits) -> Option<Data> {
     let [kind, flags, ..] = bytes else { return None };
     let size = le64(bytes, 8)?;

@@ -29,11 +29,13 @@ pub enum Verdict<C> {
 /// Classes by place, for any number of files.
 #[derive(Debug)]
 pub struct ClassCache<C> {
-    sets: Vec<[Option<(Key, C)>; WAYS]>,
+    /// A set's keys stand side by side: a look at one line of memory tells.
+    keys: Vec<[Key; WAYS]>,
+    classes: Vec<[Option<C>; WAYS]>,
 }
 
-/// The file's number and the field's offset in units of 8 bytes.
-type Key = (u32, u32);
+/// The file's number, and below it the field's offset in units of 8 bytes; 0 where nothing is.
+type Key = u64;
 
 const SETS: usize = 4096;
 const WAYS: usize = 4;
@@ -42,11 +44,13 @@ const WAYS: usize = 4;
 
 impl<'h> Head<'h> {
     /// The field's name; `None` where there is no `=` in what is shown.
+    #[inline]
     pub fn name(&self) -> Option<&'h [u8]> {
         self.bytes.split(|byte| *byte == b'=').next().filter(|name| name.len() < self.bytes.len())
     }
 
     /// The value, as far as it is shown.
+    #[inline]
     pub fn value(&self) -> Option<&'h [u8]> {
         self.bytes.get(self.name()?.len() + 1..)
     }
@@ -57,34 +61,42 @@ impl<'h> Head<'h> {
 impl<C: Copy> ClassCache<C> {
     /// An empty one; it takes memory with the first class.
     pub fn new() -> Self {
-        Self { sets: Vec::new() }
+        Self { keys: Vec::new(), classes: Vec::new() }
     }
 
     /// Forgets everything: after the caller's classes have changed their meaning.
     pub fn clear(&mut self) {
-        self.sets.clear();
+        self.keys.clear();
+        self.classes.clear();
     }
 
+    #[inline]
     pub(crate) fn get(&self, file: u32, offset: u64) -> Option<C> {
         let key = key(file, offset)?;
-        let set = self.sets.get(set(key))?;
-        set.iter().flatten().find(|(held, _)| *held == key).map(|(_, class)| *class)
+        let set = set(key);
+        let way = self.keys.get(set)?.iter().position(|held| *held == key)?;
+        *self.classes.get(set)?.get(way)?
     }
 
     pub(crate) fn put(&mut self, file: u32, offset: u64, class: C) {
         let Some(key) = key(file, offset) else { return };
-        if self.sets.is_empty() {
-            self.sets.resize(SETS, [None; WAYS]);
+        if self.keys.is_empty() {
+            self.keys.resize(SETS, [0; WAYS]);
+            self.classes.resize(SETS, [None; WAYS]);
         }
-        if let Some(ways) = self.sets.get_mut(set(key)) {
-            let known = ways.iter().position(|way| way.is_some_and(|(held, _)| held == key));
-            if let Some(upto) = ways.get_mut(..=known.unwrap_or(WAYS - 1)) {
-                upto.rotate_right(1);
-            }
-            if let Some(first) = ways.first_mut() {
-                *first = Some((key, class));
-            }
+        let set = set(key);
+        let (Some(keys), Some(classes)) = (self.keys.get_mut(set), self.classes.get_mut(set))
+        else {
+            return;
+        };
+        // The newest stands first; the oldest, or what was known of this key, gives way.
+        let way = keys.iter().position(|held| *held == key).unwrap_or(WAYS - 1);
+        if let (Some(keys), Some(classes)) = (keys.get_mut(..=way), classes.get_mut(..=way)) {
+            keys.rotate_right(1);
+            classes.rotate_right(1);
         }
+        let ([first, ..], [known, ..]) = (keys, classes);
+        (*first, *known) = (key, Some(class));
     }
 }
 
@@ -95,13 +107,14 @@ impl<C: Copy> Default for ClassCache<C> {
 }
 
 /// `None` beyond 32 GiB, where nothing is remembered.
+#[inline]
 fn key(file: u32, offset: u64) -> Option<Key> {
-    Some((file, u32::try_from(offset / 8).ok()?))
+    Some(u64::from(file) << 32 | u64::from(u32::try_from(offset / 8).ok()?))
 }
 
-fn set((file, place): Key) -> usize {
-    let mixed = (place ^ file.rotate_left(16)).wrapping_mul(0x9E37_79B1);
-    (mixed >> 20) as usize % SETS
+#[inline]
+fn set(key: Key) -> usize {
+    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 52) as usize % SETS
 }
 
 #[cfg(test)]
@@ -114,7 +127,7 @@ mod tests {
         for n in 0..1_000_000_u64 {
             cache.put(1, n * 8, n);
         }
-        assert_eq!(cache.sets.len() * WAYS, 16_384);
+        assert_eq!(cache.keys.len() * WAYS, 16_384);
         assert_eq!(cache.get(1, 999_999 * 8), Some(999_999));
         assert_eq!(cache.get(1, 0), None);
         assert_eq!(cache.get(2, 999_999 * 8), None, "another file");

@@ -56,6 +56,7 @@ const XZ_STEP: usize = 32 << 10;
 
 impl Kind {
     /// From an object's flags; `None` for what is not known.
+    #[inline]
     pub(crate) fn of(flags: u8) -> Option<Self> {
         match flags {
             0 => Some(Self::Plain),
@@ -142,8 +143,9 @@ impl Codec {
         }
         let len = frame.content.or(ended.then_some(got));
         let truncated = len.is_none_or(|len| got < len);
-        // Nothing is left and yet it is not what was promised.
-        let torn = ended && frame.content.is_some_and(|content| content != got);
+        // Not what was promised: less, with nothing left, or more.
+        let torn = |content| if ended { got != content } else { got > content };
+        let torn = frame.content.is_some_and(torn);
         (!torn).then_some(Payload { len, truncated })
     }
 

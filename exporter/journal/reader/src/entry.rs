@@ -37,6 +37,7 @@ pub struct Cursor {
 
 impl Entry<'_> {
     /// When and where it was written.
+    #[inline]
     pub fn stamp(&self) -> Stamp {
         self.stamp
     }
@@ -57,6 +58,7 @@ impl Entry<'_> {
     }
 
     /// How many fields it has, duplicates counted.
+    #[inline]
     pub fn len(&self) -> usize {
         self.buffers.items.len()
     }
@@ -71,6 +73,7 @@ impl Entry<'_> {
     /// A field that many entries share (`PRIORITY=6`) stands once in a file; its class is looked up by
     /// its place and the field is not read again. Only the first bytes of a field
     /// ([`Limits::head_bytes`](crate::Limits)) are read. `None` where the field cannot be read; that is counted.
+    #[inline]
     pub fn class<C: Copy>(
         &mut self,
         index: usize,

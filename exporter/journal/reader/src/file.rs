@@ -94,11 +94,13 @@ impl JournalFile {
     }
 
     /// What the file said about itself when it was last asked.
+    #[inline]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
     /// Which journal it belongs to.
+    #[inline]
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -142,6 +144,7 @@ impl JournalFile {
     ///
     /// An entry that makes no sense is stepped over and counted. An error means that the file cannot
     /// be read further; the same error comes again.
+    #[inline]
     pub fn next<'r>(&'r mut self, buffers: &'r mut Buffers) -> Result<Option<Entry<'r>>> {
         Ok(self.advance(buffers)?.map(move |stamp| Entry { file: self, buffers, stamp }))
     }
@@ -178,6 +181,7 @@ impl JournalFile {
     }
 
     /// The entry at `at`, its fields' places in the buffers; `None` where it makes no sense.
+    #[inline]
     fn entry(&self, buffers: &mut Buffers, at: u64, size: u64) -> Result<Option<Stamp>> {
         let pointer = self.header.pointer(true);
         let Some(pointers) = size.checked_sub(ENTRY_HEADER as u64) else { return Ok(None) };
@@ -215,10 +219,12 @@ impl JournalFile {
         self
     }
 
+    #[inline]
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
 
+    #[inline]
     pub(crate) fn fd(&self) -> &File {
         &self.fd
     }
@@ -236,6 +242,7 @@ fn read_header(fd: &File) -> Result<Header> {
 }
 
 /// What an entry says of itself; `None` where it cannot be so.
+#[inline]
 pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {
     let stamp = Stamp {
         seqnum: le64(bytes, 16)?,

@@ -133,16 +133,19 @@ impl Header {
         }
     }
 
+    #[inline]
     pub(crate) fn compact(&self) -> bool {
         self.incompatible_flags & flags::COMPACT != 0
     }
 
     /// Bytes before a field's text.
+    #[inline]
     pub(crate) fn data_header(&self) -> usize {
         if self.compact() { 72 } else { 64 }
     }
 
     /// Bytes that an entry, or an array of entries, takes to point at one thing.
+    #[inline]
     pub(crate) fn pointer(&self, in_entry: bool) -> usize {
         match (self.compact(), in_entry) {
             (true, _) => 4,
