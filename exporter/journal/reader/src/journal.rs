@@ -1,118 +1,25 @@
 //! The machine's journal: all files of its directories, read once each and followed.
 
 use crate::{
-    Buffers, Entry, Error, Header, Id, JournalFile, Limits, Place, Position, Result, Stamp, Stats,
+    Buffers, Entry, Error, Event, Id, Limits, Machine, Options, Place, Progress, Result, Stamp,
+    Start, Stats,
     known::{Copied, Known, Reading},
-    origin::Name,
-    tree::{self, Directory},
+    tree,
     watch::Watch,
 };
 use rustix::fd::BorrowedFd;
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
-    path::{Path, PathBuf},
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    path::PathBuf,
     time::{Duration, Instant},
 };
-
-/// What to follow.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Options {
-    /// The host's root directory; below it stand `etc/machine-id`, `var/log/journal` and `run/log/journal`.
-    pub root: PathBuf,
-    /// The machine whose journal it is.
-    pub machine: Machine,
-    /// Which of journald's namespaces.
-    pub namespaces: Namespaces,
-    /// What one file, entry or field may cost.
-    pub limits: Limits,
-}
-
-/// Whose journal is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Machine {
-    /// The one that `etc/machine-id` below the root names.
-    #[default]
-    Host,
-    /// This one.
-    Id(Id),
-}
-
-/// Which of journald's namespaces are read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Namespaces {
-    /// The machine's own and every other.
-    #[default]
-    All,
-    /// Only the machine's own.
-    Default,
-    /// Only the one with this name.
-    Named(String),
-}
-
-/// Where a reader begins.
-#[derive(Clone, Debug)]
-pub enum Start<'p> {
-    /// With the oldest entry there is.
-    Head,
-    /// With the entries that are written from now on.
-    Tail,
-    /// With the first entry at or after this time, µs since 1970: the tail less a lookback.
-    Since(u64),
-    /// Behind the entries that were read when the position was taken.
-    After(&'p Position),
-}
-
-/// How [`Journal::seek`] ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seek {
-    /// Nothing is lost and nothing comes twice.
-    Found,
-    /// The place was found, but some of what stood behind it has been deleted since (vacuum).
-    Gap,
-    /// No file continues the position's numbering: the journal was deleted or belongs to another
-    /// machine. The reader stands at the tail; seek again to choose another start.
-    Lost,
-}
-
-/// What one [`Journal::read`] came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Entries that the caller was given.
-    pub entries: u64,
-    /// Bytes that were read from files.
-    pub bytes: u64,
-    /// The budget ended before the entries did: call again, after others had their turn.
-    pub more: bool,
-}
-
-/// Something that happened to a file and that people may want to know, once.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event {
-    /// The file is not read, or no further, and why.
-    Fault {
-        /// The file or directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: Error,
-    },
-    /// The file disappeared before all of its entries were read.
-    Vanished {
-        /// Its last path.
-        path: PathBuf,
-        /// Entries that nobody will see.
-        entries: u64,
-    },
-}
 
 /// A machine's journal that is being followed.
 #[derive(Debug)]
 pub struct Journal {
-    options: Options,
-    machine: Id,
-    watch: Watch,
+    pub(crate) options: Options,
+    pub(crate) machine: Id,
+    pub(crate) watch: Watch,
     pub(crate) files: Vec<Known>,
     /// How far each line of files is.
     pub(crate) lines: BTreeMap<String, Line>,
@@ -122,8 +29,10 @@ pub struct Journal {
     pub(crate) copied: VecDeque<Copied>,
     pub(crate) buffers: Buffers,
     pub(crate) stats: Stats,
-    events: VecDeque<Event>,
-    listed: Option<Instant>,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) listed: Option<Instant>,
+    /// Directories that cannot be listed, and have been told.
+    pub(crate) blocked: BTreeSet<PathBuf>,
 }
 
 /// The last entry of a line of files.
@@ -136,28 +45,12 @@ pub(crate) struct Line {
 /// How often directories are listed although nothing was heard of them.
 const LISTING: Duration = Duration::from_secs(10);
 
-/// Files that are known; more are not read.
-const MAX_FILES: usize = 8192;
-
 /// Files that stay open.
 const MAX_OPEN: usize = 128;
 
 /// Events, and files whose copies are known.
 const MAX_HELD: usize = 64;
 const MAX_LINES: usize = 1024;
-
-// === impl Options ===
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            root: PathBuf::from("/"),
-            machine: Machine::Host,
-            namespaces: Namespaces::All,
-            limits: Limits::default(),
-        }
-    }
-}
 
 // === impl Journal ===
 
@@ -180,6 +73,7 @@ impl Journal {
             stats: Stats::default(),
             events: VecDeque::new(),
             listed: None,
+            blocked: BTreeSet::new(),
             options,
         };
         journal.seek(&Start::Tail)?;
@@ -319,9 +213,9 @@ impl Journal {
                 }
                 Reading::Blank => match known.open() {
                     Ok(mut file) => {
-                        let header = self.welcome(known, &mut file);
+                        let welcome = self.welcome(known, &mut file);
                         known.reading = Reading::Open(Box::new(file));
-                        header
+                        welcome.map(|()| known.header)
                     }
                     Err(error) => Err(error),
                 },
@@ -345,160 +239,6 @@ impl Journal {
         self.files = files;
     }
 
-    /// Lists the directories: finds new files, follows renamed ones, lets those go that are gone.
-    pub(crate) fn list(&mut self, now: Instant) {
-        self.listed = Some(now);
-        self.watch.begin();
-        for known in &mut self.files {
-            known.listed_now = false;
-        }
-        let inodes = self.files.iter().enumerate();
-        let mut inodes: HashMap<(u64, u64), usize> =
-            inodes.map(|(n, known)| ((known.directory.device, known.listed.inode), n)).collect();
-        for (place, below) in tree::BASES {
-            let base = self.options.root.join(below);
-            self.watch.appearing(&self.options.root, Path::new(below));
-            let wanted = |namespace: Option<&str>| match &self.options.namespaces {
-                Namespaces::All => true,
-                Namespaces::Default => namespace.is_none(),
-                Namespaces::Named(name) => namespace == Some(name),
-            };
-            match tree::directories(place, &base, self.machine, wanted) {
-                Ok(directories) => {
-                    for directory in directories {
-                        self.watch.files(&directory.path);
-                        self.list_one(&Arc::new(directory), &mut inodes, now);
-                    }
-                }
-                Err(error) => self.tell(base, error),
-            }
-        }
-        self.watch.end();
-        self.leave();
-    }
-
-    fn list_one(
-        &mut self,
-        directory: &Arc<Directory>,
-        inodes: &mut HashMap<(u64, u64), usize>,
-        now: Instant,
-    ) {
-        let listed = match tree::list(&directory.fd) {
-            Ok(listed) => listed,
-            Err(error) => return self.tell(directory.path.clone(), error),
-        };
-        for listed in listed {
-            let Some(name) = Name::parse(listed.name.to_bytes()) else { continue };
-            let key = (directory.device, listed.inode);
-            let mut known = Known::new(directory, listed, name, now);
-            if let Some(held) = inodes.get(&key).and_then(|n| self.files.get_mut(*n))
-                && Self::same(held, &known)
-            {
-                self.stats.rotations += u64::from(!held.name.archived && known.name.archived);
-                held.directory = Arc::clone(directory);
-                (held.listed, held.name) = (known.listed, known.name);
-                held.listed_now = true;
-                if let Reading::Fault(at) = held.reading {
-                    // Permission may have been given, or what was missing written.
-                    let blank = held.header.file_id.is_null();
-                    held.reading = if blank { Reading::Blank } else { Reading::Closed(at) };
-                }
-                continue;
-            }
-            if self.files.len() >= MAX_FILES {
-                self.stats.files_unreadable += 1;
-                continue;
-            }
-            self.meet(&mut known);
-            inodes.insert(key, self.files.len());
-            self.files.push(known);
-        }
-    }
-
-    /// Whether a file that was known and one that is listed, of one inode, are one file: numbers are
-    /// given again as soon as a file is deleted.
-    fn same(held: &Known, found: &Known) -> bool {
-        let named = held.listed.name == found.listed.name;
-        match &held.reading {
-            // While it is open, the number is its own.
-            Reading::Open(_) => true,
-            Reading::Closed(_) | Reading::Done if named && found.name.archived => true,
-            _ if held.header.file_id.is_null() => named && held.told.is_some(),
-            _ => found.open().is_ok_and(|file| file.header().file_id == held.header.file_id),
-        }
-    }
-
-    /// Looks at a file for the first time.
-    fn meet(&mut self, known: &mut Known) {
-        match known.open() {
-            Ok(mut file) => match self.welcome(known, &mut file) {
-                Ok(header) => {
-                    known.header = header;
-                    known.reading = Self::keep(known, file);
-                }
-                Err(error) => self.fault(known, error),
-            },
-            Err(error) if error.is_transient() && !known.name.archived || error.is_absence() => {}
-            Err(error) => self.fault(known, error),
-        }
-    }
-
-    /// Puts a file that was not known to where it is new.
-    fn welcome(&mut self, known: &mut Known, file: &mut JournalFile) -> Result<Header> {
-        let header = *file.header();
-        if header.machine_id != self.machine && !header.machine_id.is_null() {
-            return Err(Error::Machine(header.machine_id));
-        }
-        let id = header.file_id;
-        if self.files.iter().any(|other| other.header.file_id == id) {
-            // Somebody has copied a file.
-            file.seek_tail(&mut self.buffers)?;
-        } else {
-            match self.lines.get(&known.origin.line()).copied() {
-                Some(line) if line.seqnum_id == header.seqnum_id => {
-                    file.seek(&mut self.buffers, |stamp| stamp.seqnum <= line.last.seqnum)?;
-                }
-                Some(line) => file.seek(&mut self.buffers, |stamp| !is_new(stamp, &line.last))?,
-                None => file.seek(&mut self.buffers, |stamp| !is_new(stamp, &self.floor))?,
-            }
-        }
-        if known.origin.place == Place::Volatile {
-            known.first = file.first();
-        }
-        known.header = header;
-        Ok(header)
-    }
-
-    /// A file that was looked at: live ones stay open, finished ones never need to be again.
-    fn keep(known: &Known, file: JournalFile) -> Reading {
-        if file.is_finished() {
-            Reading::Done
-        } else if known.name.archived && !file.is_read() {
-            Reading::Closed(file.at)
-        } else {
-            Reading::Open(Box::new(file))
-        }
-    }
-
-    /// Lets go of files that are gone and read.
-    fn leave(&mut self) {
-        let (stats, events, copied) = (&mut self.stats, &mut self.events, &mut self.copied);
-        self.files.retain(|known| {
-            if known.listed_now || matches!(known.reading, Reading::Open(_)) {
-                return true;
-            }
-            let entries = known.unread();
-            if entries > 0 {
-                stats.files_lost += 1;
-                push(events, Event::Vanished { path: known.path(), entries });
-            }
-            if let Some(range) = known.copied() {
-                push(copied, range);
-            }
-            false
-        });
-    }
-
     /// Closes what is finished, and keeps within the number of open files.
     fn settle(&mut self, now: Instant) {
         let mut open = 0;
@@ -519,22 +259,6 @@ impl Journal {
             let Some(line) = unused else { break };
             self.lines.remove(&line);
         }
-    }
-
-    /// Reading order: the volatile journal first, then line by line, each in its own order.
-    pub(crate) fn sort(&mut self) {
-        let mut begins: HashMap<(Arc<crate::Origin>, Id), u64> = HashMap::new();
-        for known in &self.files {
-            let key = (Arc::clone(&known.origin), known.header.seqnum_id);
-            let begin = begins.entry(key).or_insert(u64::MAX);
-            *begin = (*begin).min(known.header.head_entry_realtime.wrapping_sub(1));
-        }
-        self.files.sort_by_cached_key(|known| {
-            let key = (Arc::clone(&known.origin), known.header.seqnum_id);
-            let begin = begins.get(&key).copied().unwrap_or(u64::MAX);
-            let head = known.header.head_entry_seqnum.wrapping_sub(1);
-            (Arc::clone(&known.origin), begin, known.header.seqnum_id, head)
-        });
     }
 
     fn remember(&mut self, copied: Copied) {
@@ -579,7 +303,7 @@ impl Journal {
         self.tell(known.path(), error);
     }
 
-    fn tell(&mut self, path: PathBuf, error: Error) {
+    pub(crate) fn tell(&mut self, path: PathBuf, error: Error) {
         push(&mut self.events, Event::Fault { path, error });
     }
 
@@ -601,7 +325,8 @@ impl Journal {
 
     /// What has been done and seen since [`Journal::open`].
     pub fn stats(&self) -> Stats {
-        let live = self.files.iter().filter(|known| !known.name.archived);
+        let faulty = |known: &&Known| matches!(known.reading, Reading::Fault(_));
+        let live = self.files.iter().filter(|known| !known.name.archived && !faulty(known));
         let counts = self.buffers.counts;
         Stats {
             bytes: counts.bytes,
@@ -609,6 +334,7 @@ impl Journal {
             fields_skipped: counts.fields_skipped,
             files_live: live.clone().count() as u64,
             files_known: self.files.len() as u64,
+            files_faulty: (self.files.iter().filter(faulty).count() + self.blocked.len()) as u64,
             newest_realtime: live.map(|known| known.header.tail_entry_realtime).max().unwrap_or(0),
             ..self.stats
         }
@@ -621,18 +347,9 @@ impl Journal {
 }
 
 /// Appends to a bounded list; the oldest gives way.
-fn push<T>(list: &mut VecDeque<T>, new: T) {
+pub(crate) fn push<T>(list: &mut VecDeque<T>, new: T) {
     if list.len() >= MAX_HELD {
         list.pop_front();
     }
     list.push_back(new);
-}
-
-/// Whether an entry is younger than another one of the same machine.
-pub(crate) fn is_new(stamp: &Stamp, than: &Stamp) -> bool {
-    if stamp.boot_id == than.boot_id {
-        stamp.monotonic > than.monotonic
-    } else {
-        stamp.realtime > than.realtime
-    }
 }

@@ -80,6 +80,19 @@ impl Known {
         }
     }
 
+    /// Follows a file to another name; whether it was rotated thereby.
+    pub(crate) fn rename(&mut self, found: Self) -> bool {
+        let rotated = !self.name.archived && found.name.archived;
+        (self.directory, self.listed, self.name) = (found.directory, found.listed, found.name);
+        self.listed_now = true;
+        if let Reading::Fault(at) = self.reading {
+            // Permission may have been given, or what was missing written.
+            let blank = self.header.file_id.is_null();
+            self.reading = if blank { Reading::Blank } else { Reading::Closed(at) };
+        }
+        rotated
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         let name = std::ffi::OsStr::from_bytes(self.listed.name.to_bytes());
         self.directory.path.join(name)

@@ -3,8 +3,9 @@
 use crate::{
     Journal, Mark, Place, Position, Result, Seek, Stamp, Start,
     file::Progress,
-    journal::{Line, is_new},
+    journal::Line,
     known::{Copied, Known, Reading},
+    listing::is_new,
 };
 use std::{
     collections::{BTreeMap, btree_map::Entry},

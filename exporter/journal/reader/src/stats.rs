@@ -30,8 +30,10 @@ pub struct Stats {
     pub positions_lost: u64,
     /// Times that the kernel's queue of file events overflowed.
     pub overflows: u64,
-    /// Files that are followed now.
+    /// Files that are followed now: written by journald, and readable.
     pub files_live: u64,
+    /// Files and directories that are left out now because something is wrong with them.
+    pub files_faulty: u64,
     /// Files known now, finished ones too.
     pub files_known: u64,
     /// When the last delivered entry was written, µs since 1970; 0 before the first one.

@@ -69,17 +69,23 @@ pub(crate) fn list(directory: &OwnedFd) -> Result<Vec<Listed>> {
     Ok(names)
 }
 
-/// A machine's directories below `base`; none where there is no `base`.
+/// A machine's directories below `base`; none where there is no `base`. What cannot be opened is added
+/// to `faults`.
 pub(crate) fn directories(
     place: Place,
     base: &Path,
     machine: Id,
     wanted: impl Fn(Option<&str>) -> bool,
-) -> Result<Vec<Directory>> {
+    faults: &mut Vec<(PathBuf, Error)>,
+) -> Vec<Directory> {
     let own = machine.to_string();
     let mut directories = Vec::new();
-    let Some(fd) = open(base)? else { return Ok(directories) };
-    for Listed { name, .. } in list(&fd)? {
+    let listed = open(base).and_then(|fd| fd.map_or(Ok(Vec::new()), |fd| list(&fd)));
+    let listed = listed.unwrap_or_else(|error| {
+        faults.push((base.to_owned(), error));
+        Vec::new()
+    });
+    for Listed { name, .. } in listed {
         let name = name.to_bytes();
         let Some(rest) = name.strip_prefix(own.as_bytes()) else { continue };
         let namespace = match rest {
@@ -87,12 +93,24 @@ pub(crate) fn directories(
             [b'.', namespace @ ..] if !namespace.is_empty() => Some(word(namespace)),
             _ => continue,
         };
+        if !wanted(namespace.as_deref()) {
+            continue;
+        }
         let path = base.join(OsStr::from_bytes(name));
-        let Some(fd) = open(&path)?.filter(|_| wanted(namespace.as_deref())) else { continue };
-        let stat = fstat(&fd).map_err(|error| Error::io(path.display().to_string(), error))?;
-        directories.push(Directory { path, fd, device: stat.st_dev, place, namespace });
+        let opened = open(&path).and_then(|fd| {
+            let Some(fd) = fd else { return Ok(None) };
+            let stat = fstat(&fd).map_err(|error| Error::io("stat", error))?;
+            Ok(Some((fd, stat.st_dev)))
+        });
+        match opened {
+            Ok(Some((fd, device))) => {
+                directories.push(Directory { path, fd, device, place, namespace });
+            }
+            Ok(None) => {}
+            Err(error) => faults.push((path, error)),
+        }
     }
-    Ok(directories)
+    directories
 }
 
 /// `None` where nothing, or no directory, is.
@@ -102,6 +120,6 @@ fn open(path: &Path) -> Result<Option<OwnedFd>> {
     match openat(CWD, path, flags, Mode::empty()) {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        Err(error) => Err(Error::io(path.display().to_string(), error)),
+        Err(error) => Err(Error::io("open", error)),
     }
 }

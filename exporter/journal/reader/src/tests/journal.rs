@@ -517,3 +517,50 @@ fn files_are_merged_by_time() {
     assert_eq!(times(1_000_006), [6, 7, 8, 9, 10]);
     assert_eq!(times(2_000_000), [0; 0]);
 }
+
+#[test]
+fn a_copy_of_a_file_is_not_read_again() {
+    let host = Host::new();
+    let mut log = Log::new(&host.var(), "system.journal", 1);
+    log.put(1..=3);
+    let mut journal = host.open();
+    journal.seek(&Start::Head).unwrap();
+    assert_eq!(read(&mut journal), [1, 2, 3]);
+    std::fs::copy(&log.path, host.var().join("user-5.journal")).unwrap();
+    std::fs::hard_link(&log.path, host.var().join("user-6.journal")).unwrap();
+    log.put(4..=5);
+    assert_eq!(read(&mut journal), [4, 5]);
+    // And where the file system gives a file another number, it is the same one.
+    std::fs::copy(&log.path, host.var().join("new")).unwrap();
+    for name in ["user-5.journal", "user-6.journal"] {
+        std::fs::remove_file(host.var().join(name)).unwrap();
+    }
+    std::fs::rename(host.var().join("new"), host.var().join("system@1.journal")).unwrap();
+    std::fs::remove_file(&log.path).unwrap();
+    assert_eq!(read(&mut journal), [0; 0]);
+    assert_eq!(journal.stats().entries, 5);
+}
+
+#[test]
+fn a_directory_that_cannot_be_opened_is_told_once() {
+    let host = Host::new();
+    let mut log = Log::new(&host.run(), "system.journal", 1);
+    host.make("var/log");
+    std::os::unix::fs::symlink("journal", host.path("var/log/journal")).unwrap();
+    let mut journal = host.open();
+    log.put([1]);
+    for n in 0..3 {
+        host.write(&format!("run/log/journal/{MACHINE}/note{n}"), b"");
+        assert_eq!(read(&mut journal).len(), usize::from(n == 0));
+    }
+    let told = names(journal.events());
+    assert_eq!(told, ["journal: open: Too many levels of symbolic links (os error 40)"]);
+    assert_eq!(journal.stats().files_faulty, 1);
+}
+
+#[test]
+fn a_journal_may_move_to_another_thread() {
+    fn moves<T: Send + 'static>() {}
+    moves::<Journal>();
+    moves::<Merge>();
+}
