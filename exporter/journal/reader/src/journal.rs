@@ -172,6 +172,10 @@ impl Journal {
                         self.stats.copies_skipped += 1;
                         continue;
                     }
+                    if known.first.is_none() && known.origin.place == Place::Volatile {
+                        // It was empty when it was met.
+                        known.first = Some(stamp);
+                    }
                     self.stats.entries += 1;
                     self.stats.last_realtime = stamp.realtime;
                     each(&mut Entry { file: &*file, buffers: &mut self.buffers, stamp });

@@ -40,9 +40,9 @@
 //! ```
 //!
 //! # What it reads
-//! The format is [systemd's](https://systemd.io/JOURNAL_FILE_FORMAT/), from version 219 on: with and without
-//! `KEYED-HASH` and `COMPACT`, fields compressed with XZ, LZ4 or Zstandard. A file that needs anything else is
-//! [`Error::Unsupported`]. Compatible flags do not matter. Big-endian machines write the same bytes.
+//! The format is [systemd's](https://systemd.io/JOURNAL_FILE_FORMAT/): with and without `KEYED-HASH` and `COMPACT`, fields
+//! compressed with XZ, LZ4 or Zstandard. A file that needs anything else is [`Error::Unsupported`]; compatible flags do
+//! not matter. It was compared with `journalctl` entry by entry, on files of systemd 252 and 257.
 //!
 //! # Three ways to read
 //! - [`Journal`] follows all of a machine's files from a [`Position`] or a time on. Within a line of files (system,

@@ -138,8 +138,29 @@ impl Journal {
         }
         if known.origin.place == Place::Volatile {
             known.first = file.first();
+            self.skip_flushed(known, file)?;
         }
         known.header = header;
+        Ok(())
+    }
+
+    /// Steps over what was read of a new volatile file already, as its flush was faster: all of
+    /// its entries are younger than what the persistent journal had before.
+    fn skip_flushed(&mut self, known: &mut Known, file: &mut JournalFile) -> Result<()> {
+        let Some(first) = known.first else { return Ok(()) };
+        let mut persistent = (*known.origin).clone();
+        persistent.place = Place::Persistent;
+        persistent.owner.clear();
+        let lines = persistent.line();
+        let read = self.lines.iter().filter(|(line, _)| line.starts_with(&lines));
+        let read = read.map(|(_, line)| line.last).filter(|last| last.boot_id == first.boot_id);
+        let Some(read) = read.map(|last| last.monotonic).max() else { return Ok(()) };
+        if first.monotonic <= read {
+            let behind = file.at.last.monotonic.max(read);
+            file.seek(&mut self.buffers, |stamp| stamp.monotonic <= behind)?;
+            // Of these the persistent journal's copies count, read or not.
+            known.first = Some(Stamp { monotonic: read.saturating_add(1), ..first });
+        }
         Ok(())
     }
 

@@ -243,6 +243,37 @@ fn a_flush_is_not_counted_twice() {
 }
 
 #[test]
+fn a_flush_of_what_was_empty_or_unknown_is_not_counted_twice() {
+    let host = Host::new();
+    let mut persistent = Log::new(&host.var(), "system.journal", 2);
+    persistent.put(1..=2);
+    let mut user = Log::new(&host.var(), "user-5.journal", 5);
+    let mut journal = host.open();
+    assert_eq!(read(&mut journal), [0; 0]);
+    let mut volatile = Log::new(&host.run(), "system.journal", 1);
+    assert_eq!(read(&mut journal), [0; 0], "met while it is empty");
+    volatile.put(3..=4);
+    assert_eq!(read(&mut journal), [3, 4]);
+    for time in 3..=4 {
+        persistent.put_at(100 + time, time);
+    }
+    std::fs::remove_dir_all(host.run()).unwrap();
+    assert_eq!(read(&mut journal), [0; 0]);
+    // The flush has begun before the volatile file is met, and goes on behind it.
+    persistent.put_at(105, 5);
+    let mut volatile = Log::new(&host.path("etc"), "system.journal", 3);
+    volatile.put(6..=9);
+    persistent.put_at(106, 6);
+    persistent.put_at(108, 8);
+    assert_eq!(read(&mut journal), [5, 6, 8]);
+    std::fs::rename(&volatile.path, host.run().join("system.journal")).unwrap();
+    assert_eq!(read(&mut journal), [9]);
+    user.put_at(107, 7);
+    persistent.put_at(109, 9);
+    assert_eq!(read(&mut journal), [7], "a user's, whose copy comes later");
+}
+
+#[test]
 fn a_flush_while_nobody_reads_is_not_counted_twice() {
     let host = Host::new();
     let run = host.run();
