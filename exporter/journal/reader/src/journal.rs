@@ -83,6 +83,8 @@ impl Journal {
     /// Reads what is there and not read yet, in the order of each line of files, at most about
     /// `bytes` bytes of files (a window more), and hands each entry to `each`. Never waits.
     ///
+    /// `each` asks [`Entry::is_torn`] before it makes something of an entry.
+    ///
     /// Files that are at fault are left behind, counted, and told by [`Journal::events`]; the only
     /// error is one of the journal as a whole.
     pub fn read(&mut self, bytes: u64, mut each: impl FnMut(&mut Entry<'_>)) -> Result<Progress> {
@@ -206,13 +208,14 @@ impl Journal {
             if (known.origin.place == Place::Volatile) != volatile {
                 continue;
             }
+            let read = known.unread() == 0;
             let header = match &mut known.reading {
                 Reading::Open(file) => {
                     let read = file.refresh(&mut self.buffers);
                     read.map(|()| *file.header())
                 }
-                // Live files that are not kept open, and those that were created a moment ago.
-                Reading::Closed(_) if !known.name.archived => {
+                // Files that are not kept open; those that were archived meanwhile once more.
+                Reading::Closed(_) if !known.name.archived || read => {
                     known.open().map(|file| *file.header())
                 }
                 Reading::Blank => match known.open() {
@@ -247,6 +250,12 @@ impl Journal {
     fn settle(&mut self, now: Instant) {
         let mut open = 0;
         for known in &mut self.files {
+            if matches!(known.reading, Reading::Closed(_))
+                && known.unread() == 0
+                && known.is_final(now)
+            {
+                known.reading = Reading::Done;
+            }
             let Reading::Open(file) = &known.reading else { continue };
             open += 1;
             if file.is_read() && known.is_final(now) {

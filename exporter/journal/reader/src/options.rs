@@ -46,7 +46,8 @@ pub enum Start<'p> {
     Head,
     /// With the entries that are written from now on.
     Tail,
-    /// With the first entry at or after this time, µs since 1970: the tail less a lookback.
+    /// With the first entry at or after this time, µs since 1970: the tail less a lookback. It is
+    /// found by halves; where the clock was set back, entries of that time may be on the other side.
     Since(u64),
     /// Behind the entries that were read when the position was taken.
     After(&'p Position),

@@ -3,7 +3,7 @@
 
 use crate::{
     Event, Id, Journal, Machine, Merge, Namespaces, Options, Position, Seek, Stamp, Start, State,
-    flags, testing::Writer,
+    flags, known::Reading, testing::Writer,
 };
 use std::{
     collections::BTreeSet,
@@ -547,6 +547,31 @@ fn files_are_merged_by_time() {
     assert_eq!(times(0), [1, 2, 4, 5, 6, 7, 8, 9, 10]);
     assert_eq!(times(1_000_006), [6, 7, 8, 9, 10]);
     assert_eq!(times(2_000_000), [0; 0]);
+}
+
+#[test]
+fn more_users_than_files_may_stay_open() {
+    let host = Host::new();
+    let var = host.var();
+    let user = |n: u64| Log::new(&var, &format!("user-{n}.journal"), u8::try_from(n).unwrap());
+    let mut users: Vec<Log> = (1..=140).map(user).collect();
+    let mut journal = host.open();
+    let mut seen = BTreeSet::new();
+    for round in 1..=4_u64 {
+        for (n, user) in (0..).zip(&mut users) {
+            user.put([round * 1000 + n]);
+            if round == 3 && n % 2 == 0 {
+                user.rotate(u8::try_from(n / 2 + 150).unwrap());
+            }
+        }
+        let times = read(&mut journal);
+        assert_eq!(times.len(), 140, "round {round}");
+        seen.extend(times);
+        let open = journal.files.iter().filter(|known| matches!(known.reading, Reading::Open(_)));
+        assert!(open.count() <= 128);
+    }
+    assert_eq!(seen.len(), 560);
+    assert_eq!(names(journal.events()), [""; 0]);
 }
 
 #[test]
