@@ -6,10 +6,12 @@ mod directory;
 mod error;
 mod filter;
 mod number;
+pub mod fold;
 mod options;
 mod root;
 mod source;
 mod spec;
+mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -21,3 +23,4 @@ pub use options::{Opt, OptKind, Options};
 pub use root::{Attr, File, Kept, Root, Stamp, Text};
 pub use source::{Bell, BuildSource, Call, Health, Line, Shared, Source, SourceSpec, Ticket};
 pub use spec::{Clock, Collector, Context, Spec};
+pub use state::{STATE_DIR, StateDir};

@@ -5,12 +5,11 @@
 
 use crate::{
     facts::{endpoints, names},
-    fold::PATTERNS,
     property::{Kind, Property},
     resolved::Resolved,
     system::Manager,
 };
-use collect::{Error, Result};
+use collect::{Error, Result, fold::PATTERNS};
 use model::Endpoint;
 use std::{
     collections::{BTreeMap, HashMap},

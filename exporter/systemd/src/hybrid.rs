@@ -3,9 +3,9 @@
 
 use crate::{
     cache::{Own, PLAIN_STATES, STATES, State, seconds},
-    fold::PATTERNS,
     units::Named,
 };
+use collect::fold::PATTERNS;
 use exposition::{Family, Writer};
 
 pub(crate) static FAMILIES: [Family; 18] = [

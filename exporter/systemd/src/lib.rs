@@ -9,7 +9,6 @@ mod bus;
 mod cache;
 mod facts;
 mod filter;
-mod fold;
 mod hybrid;
 mod listing;
 mod node;

@@ -10,14 +10,13 @@ use crate::{
     cache::{Cache, Own, STATES, Status, Totals, Unit, as_str, state},
     facts::Facts,
     filter::Filter,
-    fold,
     listing::{Row, Rows},
     options, private,
     property::{Kind, Property, Set},
     resolved,
     system::Manager,
 };
-use collect::{Call, Context, Error, Health, Line, Options, Result, Source, SourceSpec, Ticket};
+use collect::{Call, Context, Error, Health, Line, Options, Result, Source, SourceSpec, Ticket, fold};
 use model::{Model, Role};
 use std::{
     collections::{HashMap, VecDeque},

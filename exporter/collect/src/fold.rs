@@ -1,5 +1,6 @@
-//! Units that come and go with sessions, commands and containers: they are counted by pattern and
-//! not served one by one, for their names never come back and would only fill the database.
+//! Names of units that come and go with sessions, commands and containers: whoever has a series for
+//! each unit counts these by pattern, for their names never come back and would only fill the
+//! database. Both systemd's units and the journal's entries are counted so.
 //!
 //! | pattern | what it is |
 //! |---|---|
@@ -11,7 +12,7 @@
 //! | `var-lib-containers-*.mount`, `var-lib-docker-*.mount`, `run-containerd-*.mount`, `run-docker-*.mount`, `run-netns-*.mount` | a container's file system |
 
 /// Names of the patterns, as they stand in the label.
-pub(crate) const PATTERNS: [&str; 6] = [
+pub const PATTERNS: [&str; 6] = [
     "session-*.scope",
     "run-*",
     "*-<id>.scope",
@@ -21,7 +22,7 @@ pub(crate) const PATTERNS: [&str; 6] = [
 ];
 
 /// The index in [`PATTERNS`] of what the unit is folded into.
-pub(crate) fn pattern(name: &str) -> Option<usize> {
+pub fn pattern(name: &str) -> Option<usize> {
     let (stem, suffix) = name.rsplit_once('.')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
