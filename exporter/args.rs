@@ -10,7 +10,7 @@ use crate::{
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
 use collect::OptKind;
 use exposition::Format;
-use std::{ffi::OsString, io::Write};
+use std::{ffi::OsString, io::Write, time::SystemTime};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -25,6 +25,13 @@ pub enum Task {
         collect: Vec<String>,
         /// The exposition format.
         format: Format,
+    },
+    /// Print the journal and end.
+    Journal {
+        /// The settings.
+        config: Box<Config>,
+        /// What to look for.
+        query: journal::Query,
     },
     /// Check the settings and end.
     Check(Box<Config>),
@@ -71,7 +78,7 @@ pub fn parse(
     let Some((name, sub)) = matches.subcommand() else {
         return Ok(Task::Serve(Box::new(config::load(&flags, given, environment)?)));
     };
-    if matches!(name, "metrics" | "check-config") {
+    if matches!(name, "metrics" | "check-config" | "journal") {
         given.extend(self::given(&flags, sub));
     }
     Ok(match name {
@@ -83,11 +90,54 @@ pub fn parse(
                 .and_then(|name| FORMATS.iter().find(|(n, _)| *n == name))
                 .map_or(Format::TEXT, |(_, format)| *format),
         },
+        "journal" => {
+            let config = Box::new(config::load(&flags, given, environment)?);
+            let query = query(sub, &config)?;
+            Task::Journal { config, query }
+        }
         "check-config" => Task::Check(Box::new(config::load(&flags, given, environment)?)),
         "config" => Task::Print(config::example(&flags)),
         "completions" => Task::Print(completions(sub)),
         _ => Task::Print(man()),
     })
+}
+
+/// What the command `journal` is to look for.
+fn query(matches: &ArgMatches, config: &Config) -> Result<journal::Query, Error> {
+    let text = |name: &str| texts(matches, name).and_then(|texts| texts.into_iter().next_back());
+    let wrong = |name: &str, what: String| Error::Value { name: format!("--{name}"), what };
+    let priority = text("priority")
+        .map(|text| {
+            let what = format!("expected emerg, alert, … debug or 0 to 7, found {text:?}");
+            journal::priority(&text).ok_or_else(|| wrong("priority", what))
+        })
+        .transpose()?;
+    let since = text("since").map(|text| {
+        let what = format!(
+            "expected 10m, 2h, a time such as 2026-01-02T03:04:05Z, or @SECONDS, found {text:?}"
+        );
+        since(&text, config.context.clock.now()).ok_or_else(|| wrong("since", what))
+    });
+    Ok(journal::Query {
+        root: config.context.rootfs.as_path().to_owned(),
+        unit: text("unit"),
+        since: since.transpose()?.unwrap_or(0),
+        priority,
+        count: matches.get_flag("count"),
+    })
+}
+
+/// A time, µs since 1970: how long ago, a date and time with its zone, or @ and seconds since 1970.
+fn since(text: &str, now: SystemTime) -> Option<u64> {
+    if let Some(seconds) = text.strip_prefix('@') {
+        return seconds.parse::<u64>().ok()?.checked_mul(1_000_000);
+    }
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(u64::try_from(time.as_microsecond()).unwrap_or(0));
+    }
+    let ago = journal::parse_duration(text)?;
+    let time = now.checked_sub(ago)?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(time.as_micros()).ok()
 }
 
 fn given(flags: &[Flag], matches: &ArgMatches) -> Values {
@@ -150,6 +200,35 @@ fn command() -> Command {
                                 .value_name("FORMAT")
                                 .value_parser(formats)
                                 .help("The exposition format; default text"),
+                        )
+                        .after_help("The server's flags apply too: see hybrid-exporter --help.")
+                },
+            ),
+        )
+        .subcommand(
+            Command::new("journal").about("Print the journal's lines, or counts by unit").defer(
+                |command| {
+                    let text = |name: &'static str, value: &'static str, help: &'static str| {
+                        Arg::new(name).long(name).value_name(value).help(help)
+                    };
+                    let count = Arg::new("count").long("count").action(ArgAction::SetTrue);
+                    with_flags(command, true)
+                        .args_override_self(true)
+                        .arg(text("unit", "UNIT", "Only entries about this unit"))
+                        .arg(text(
+                            "since",
+                            "TIME",
+                            "Only since 10m, 2h or 1d ago, 2026-01-02T03:04:05Z, or @SECONDS",
+                        ))
+                        .arg(text(
+                            "priority",
+                            "PRIORITY",
+                            "Only this priority and worse: err, warning, …, or 0 to 7",
+                        ))
+                        .arg(
+                            count.help(
+                                "Print how many entries there are by unit, in place of lines",
+                            ),
                         )
                         .after_help("The server's flags apply too: see hybrid-exporter --help.")
                 },
@@ -251,7 +330,10 @@ mod tests {
     fn options(args: &[&str]) -> Result<Box<Config>, Error> {
         let args = ["hybrid-exporter"].iter().chain(args).map(OsString::from);
         match parse(args, &[])? {
-            Task::Serve(config) | Task::Check(config) | Task::Metrics { config, .. } => Ok(config),
+            Task::Serve(config)
+            | Task::Check(config)
+            | Task::Metrics { config, .. }
+            | Task::Journal { config, .. } => Ok(config),
             Task::Print(text) => panic!("{text}"),
         }
     }
@@ -282,6 +364,23 @@ mod tests {
         assert_eq!(config.max_requests, 2);
         let config = options(&["--runtime.gomaxprocs=4", "--path.procfs", "/host/proc"]).unwrap();
         assert_eq!(config.context.proc.as_path().to_str(), Some("/host/proc"));
+    }
+
+    #[test]
+    fn times_to_look_from() {
+        let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(10_000);
+        let since = |text: &str| since(text, now);
+        assert_eq!(since("10m"), Some(9_400_000_000));
+        assert_eq!(since("2h"), Some(2_800_000_000));
+        assert_eq!(since("@12"), Some(12_000_000));
+        assert_eq!(since("1970-01-01T01:00:00.5+01:00"), Some(500_000));
+        assert_eq!([since("yesterday"), since("5x"), since("1d"), since("")], [None; 4]);
+        let error =
+            parse(["x", "journal", "--priority", "9"].map(OsString::from), &[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--priority: expected emerg, alert, … debug or 0 to 7, found \"9\""
+        );
     }
 
     #[test]

@@ -160,6 +160,12 @@ fn from_environment(
             values.entry(systemd::BUS_ADDRESS.name.to_owned()).or_insert(vec![text.clone()]);
             continue;
         }
+        // What systemd gives a service with StateDirectory=; the first of several.
+        if variable == "STATE_DIRECTORY" && !text.is_empty() {
+            let first = text.split(':').next().unwrap_or_default().to_owned();
+            values.entry(collect::STATE_DIR.name.to_owned()).or_insert(vec![first]);
+            continue;
+        }
         let names = |flag: &Flag| {
             flags::variable(&flag.name) == *variable
                 || flag.aliases.iter().any(|alias| flags::variable(alias) == *variable)

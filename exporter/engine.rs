@@ -22,7 +22,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::{sync::Notify, time};
+use tokio::{sync::Notify, task::JoinHandle, time};
 
 /// How long a worker may be busy with one collector before another worker takes over the rest.
 const STALL: Duration = Duration::from_millis(10);
@@ -60,6 +60,9 @@ const REFRESH: Duration = Duration::from_secs(2);
 /// The same before a source has answered for the first time: it reads everything then.
 const FIRST_REFRESH: Duration = Duration::from_secs(3);
 
+/// How long the sources may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// The collectors that are enabled, and the scrapes that run over them.
 #[derive(Debug)]
 pub struct Engine {
@@ -68,6 +71,7 @@ pub struct Engine {
     /// Scrapes of everything, and of each part: those that peers ask for at the same time share.
     gates: [Gate; 1 + PARTS.len()],
     own: Option<Arc<SelfMetrics>>,
+    journal: Arc<journal::Cache>,
 }
 
 /// Which collectors a scrape is to run.
@@ -153,6 +157,8 @@ struct Running {
     bell: Bell,
     answered: Arc<AtomicBool>,
     waiting: Mutex<Option<(Box<dyn Source>, Line)>>,
+    /// Its task, once it runs.
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// One enabled collector.
@@ -252,21 +258,30 @@ impl Engine {
             }
         }
         let gates = <[Gate; 1 + PARTS.len()]>::default();
-        Ok(Self { slots, sources, gates, own })
+        Ok(Self { slots, sources, gates, own, journal: context.shared.get() })
     }
 
     /// Starts the sources on the runtime that this is called from.
     pub fn start(&self) {
         for running in &self.sources {
             if let Some((source, line)) = lock(&running.waiting).take() {
-                drop(tokio::spawn(source.run(line)));
+                *lock(&running.task) = Some(tokio::spawn(source.run(line)));
             }
         }
     }
 
-    /// Tells the sources to end.
-    pub fn stop(&self) {
+    /// Tells the sources to end, and waits a moment for what they have to bring to an end.
+    pub async fn stop(&self) {
         self.sources.iter().for_each(|running| running.bell.stop());
+        let until = time::Instant::now() + LAST_WORDS;
+        for running in &self.sources {
+            let task = lock(&running.task).take();
+            if let Some(task) = task
+                && time::timeout_at(until, task).await.is_err()
+            {
+                tracing::warn!(source = running.name, "the source did not end in time");
+            }
+        }
     }
 
     /// Runs the selected collectors and gives what was ready at `deadline`.
@@ -312,6 +327,11 @@ impl Engine {
             Status { name: slot.spec.name, doc: slot.spec.doc, part: slot.part, state, last }
         };
         self.slots.iter().map(status).collect()
+    }
+
+    /// The last error lines of the journal, the newest first, secrets masked.
+    pub fn evidence(&self, limit: usize) -> Vec<journal::Evidence> {
+        self.journal.evidence(limit)
     }
 
     fn select(&self, select: &Select) -> Result<Vec<Arc<Slot>>, Refusal> {
@@ -696,7 +716,7 @@ impl Running {
     fn new(name: &'static str, source: Box<dyn Source>) -> Self {
         let (line, bell) = Line::new();
         let waiting = Mutex::new(Some((source, line)));
-        Self { name, bell, answered: Arc::default(), waiting }
+        Self { name, bell, answered: Arc::default(), waiting, task: Mutex::default() }
     }
 }
 

@@ -5,7 +5,7 @@
 //! `web.max-requests:`.
 
 use crate::registry::GROUPS;
-use collect::{Opt, OptKind};
+use collect::{Opt, OptKind, STATE_DIR};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// A setting.
@@ -74,7 +74,7 @@ static OWN: [(&str, &[Opt]); 4] = [
         "Web",
         &[LISTEN_ADDRESS, TELEMETRY_PATH, MAX_REQUESTS, MAX_CONNECTIONS, DISABLE_EXPORTER_METRICS],
     ),
-    ("Paths", &[PROCFS, SYSFS, ROOTFS, UDEV_DATA]),
+    ("Paths", &[PROCFS, SYSFS, ROOTFS, UDEV_DATA, STATE_DIR]),
     ("Logging", &[LOG_LEVEL, LOG_FORMAT]),
     ("Collectors", &[DISABLE_DEFAULTS, GOMAXPROCS]),
 ];
@@ -153,6 +153,7 @@ impl Flag {
             "web.listen-address" => "ADDRESS",
             "web.max-requests" | "web.max-connections" => "NUMBER",
             name if name.starts_with("path.") || name.ends_with("-path") => "PATH",
+            "state.dir" => "PATH",
             name if name.ends_with("directory") || name.ends_with("file") => "PATH",
             name if name.ends_with("include") || name.ends_with("exclude") => "REGEX",
             _ => "VALUE",

@@ -50,6 +50,7 @@ fn run() -> anyhow::Result<()> {
     match args::parse(std::env::args_os(), &environment)? {
         Task::Serve(config) => serve(&config),
         Task::Metrics { config, collect, format } => metrics(&config, collect, format),
+        Task::Journal { query, .. } => journal(&query),
         Task::Check(config) => {
             engine(&config, None)?;
             for warning in &config.warnings {
@@ -111,6 +112,15 @@ fn metrics(
     print(&scrape?.encode(format).plain())
 }
 
+fn journal(query: &journal::Query) -> anyhow::Result<()> {
+    let told = |fault: String| drop(writeln!(io::stderr(), "warning: {fault}"));
+    match journal::search(query, &mut io::BufWriter::new(io::stdout().lock()), told) {
+        // A reader that has seen enough, such as `head`, is no fault.
+        Err(journal::Fault::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        searched => Ok(searched?),
+    }
+}
+
 fn serve(config: &Config) -> anyhow::Result<()> {
     raise_descriptors();
     let own = Arc::new(SelfMetrics::new());
@@ -139,9 +149,10 @@ fn serve(config: &Config) -> anyhow::Result<()> {
     let server = Server { router: app.router(), own, max_connections: config.max_connections };
     let result = runtime.block_on(async {
         sources.start();
-        shutdown::serve(server, listeners, signals).await
+        let result = shutdown::serve(server, listeners, signals).await;
+        sources.stop().await;
+        result
     });
-    sources.stop();
     // A stuck collector must not hold up the end.
     runtime.shutdown_background();
     result

@@ -19,10 +19,10 @@ pub struct Group {
 pub const NODE: &str = "node";
 
 /// The parts that have a path of their own below the metrics' path.
-pub const PARTS: [&str; 2] = [NODE, "systemd"];
+pub const PARTS: [&str; 3] = [NODE, "systemd", "journal"];
 
 /// Every group. Names of collectors are unique over all of them.
-pub static GROUPS: [Group; 3] = [
+pub static GROUPS: [Group; 4] = [
     Group { part: NODE, mode: None, source: None, collectors: host::COLLECTORS },
     Group {
         part: NODE,
@@ -35,6 +35,12 @@ pub static GROUPS: [Group; 3] = [
         mode: Some(&systemd::MODE),
         source: Some(&systemd::SOURCE),
         collectors: systemd::COLLECTORS,
+    },
+    Group {
+        part: "journal",
+        mode: Some(&journal::MODE),
+        source: Some(&journal::SOURCE),
+        collectors: journal::COLLECTORS,
     },
 ];
 

@@ -94,6 +94,16 @@ impl fmt::Display for Wanted<'_> {
     }
 }
 
+/// An element of a list: a text, or a mapping, which becomes a text with a `KEY=VALUE` a line. Keys of
+/// a mapping within it stand behind its own key and a dot.
+enum Item {
+    Text(String),
+    Pairs(Vec<(String, String)>),
+}
+
+/// Reads an [`Item`].
+struct ItemVisitor;
+
 impl<'de> Visitor<'de> for Mapping<'_> {
     type Value = Values;
 
@@ -162,10 +172,72 @@ impl<'de> Visitor<'de> for Value<'_> {
             return Err(A::Error::invalid_type(serde::de::Unexpected::Seq, &self));
         }
         let mut texts = Vec::new();
-        while let Some(Scalar(text)) = seq.next_element()? {
-            texts.push(text);
+        while let Some(item) = seq.next_element::<Item>()? {
+            texts.push(item.text());
         }
         Ok(texts)
+    }
+}
+
+impl Item {
+    fn text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Pairs(pairs) => {
+                let lines: Vec<String> = pairs.iter().map(|(k, v)| format!("{k}={v}")).collect();
+                lines.join("\n")
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ItemVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for ItemVisitor {
+    type Value = Item;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, or a mapping to texts")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Item, E> {
+        Ok(Item::Text(text.to_owned()))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Item, E> {
+        Ok(Item::Text(on.to_string()))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Item, E> {
+        Ok(Item::Text(number.to_string()))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Item, E> {
+        Ok(Item::Text(number.to_string()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Item, E> {
+        Ok(Item::Text(number.to_string()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Item, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(Scalar(key)) = map.next_key()? {
+            match map.next_value()? {
+                Item::Text(text) if text.contains('\n') => {
+                    return Err(A::Error::custom(format!("{key}: expected a text of one line")));
+                }
+                Item::Text(text) => pairs.push((key, text)),
+                Item::Pairs(inner) => {
+                    pairs.extend(inner.into_iter().map(|(k, v)| (format!("{key}.{k}"), v)));
+                }
+            }
+        }
+        Ok(Item::Pairs(pairs))
     }
 }
 
@@ -212,6 +284,27 @@ mod tests {
         let one = parse(&flags::all(), "web.listen-address: ':1'").unwrap();
         assert_eq!(one.get("web.listen-address").unwrap(), &[":1"]);
         assert!(parse(&flags::all(), "\n# nothing\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn rules_are_mappings() {
+        let text = "journal.rules:\n\
+            - name: disk\n  \
+              match:\n    \
+                _SYSTEMD_UNIT: '^smartd\\.service$'\n    \
+                MESSAGE: 'a=(?<x>\\d+)'\n  \
+              max_series: 5\n\
+            - \"name=b\\nmatch.MESSAGE=x\"\n";
+        let values = parse(&flags::all(), text).unwrap();
+        assert_eq!(
+            values.get("journal.rules").unwrap(),
+            &[
+                "name=disk\nmatch._SYSTEMD_UNIT=^smartd\\.service$\nmatch.MESSAGE=a=(?<x>\\d+)\nmax_series=5",
+                "name=b\nmatch.MESSAGE=x"
+            ]
+        );
+        let error = error("journal.rules:\n- name: |\n    a\n    b\n");
+        assert!(error.starts_with("name: expected a text of one line"), "{error}");
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub(super) async fn status(extract::State(app): extract::State<Arc<App>>) -> Res
         collectors: app.engine.status(),
         disabled: disabled(&app),
         listening: app.listening.show().await,
+        errors: app.engine.evidence(ERRORS),
     });
     answer(
         StatusCode::OK,
@@ -62,7 +63,11 @@ struct Page<'a> {
     collectors: Vec<Status>,
     disabled: Vec<&'static str>,
     listening: Option<Shown>,
+    errors: Vec<journal::Evidence>,
 }
+
+/// Error lines that the page shows.
+const ERRORS: usize = 20;
 
 /// States in the order in which they are shown: what needs a look comes first.
 const STATES: [(State, &str, &str); 5] = [
@@ -132,6 +137,9 @@ fn write_page(out: &mut String, page: &Page<'_>) -> fmt::Result {
     if let Some(listening) = &page.listening {
         listening.write(out)?;
     }
+    if !page.errors.is_empty() {
+        errors(out, &page.errors)?;
+    }
     if !page.disabled.is_empty() {
         write!(
             out,
@@ -145,6 +153,30 @@ fn write_page(out: &mut String, page: &Page<'_>) -> fmt::Result {
         out.push_str("</ul></section>\n");
     }
     out.push_str("</main></body></html>\n");
+    Ok(())
+}
+
+/// The journal's last error lines.
+fn errors(out: &mut String, errors: &[journal::Evidence]) -> fmt::Result {
+    out.push_str(
+        "<section><h2>Last errors in the journal</h2><table><thead><tr><th>Unit</th>\
+         <th>Priority</th><th>Time (UTC)</th><th>Message</th></tr></thead>\n<tbody>\n",
+    );
+    for line in errors {
+        let time = i64::try_from(line.time / 1_000_000).unwrap_or(i64::MAX);
+        let time =
+            jiff::Timestamp::from_second(time).map_or_else(|_| String::new(), |t| t.to_string());
+        writeln!(
+            out,
+            "<tr><th scope=\"row\">{}</th><td><span class=\"failed\">{}</span></td><td>{}</td>\
+             <td class=\"why\"><p>{}</p></td></tr>",
+            Escaped(&line.unit),
+            Escaped(line.priority),
+            Escaped(&time),
+            Escaped(&line.text),
+        )?;
+    }
+    out.push_str("</tbody></table></section>\n");
     Ok(())
 }
 
@@ -253,6 +285,12 @@ mod tests {
             collectors,
             disabled: vec!["wifi"],
             listening: None,
+            errors: vec![journal::Evidence {
+                unit: "web.service".to_owned(),
+                time: 1_767_323_045_000_000,
+                priority: "err",
+                text: "no <b>\u{1b}".to_owned(),
+            }],
         })
     }
 
@@ -273,6 +311,9 @@ mod tests {
         assert!(html.contains("<small>What it &lt;gives&gt;.</small>"), "{html}");
         assert!(html.contains("up for 1 d 1 h") && html.contains("<b>28</b> series"), "{html}");
         assert!(html.contains("href=\"metrics/node\"") && html.contains("<li>wifi</li>"), "{html}");
+        assert!(html.contains("<th scope=\"row\">web.service</th>"), "{html}");
+        assert!(html.contains("<td>2026-01-02T03:04:05Z</td>"), "{html}");
+        assert!(html.contains("<p>no &lt;b&gt;\u{fffd}</p>"), "{html}");
         assert!(!html.contains("<script") && !html.contains("Nothing has been scraped"), "{html}");
     }
 

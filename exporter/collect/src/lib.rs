@@ -5,8 +5,8 @@
 mod directory;
 mod error;
 mod filter;
-mod number;
 pub mod fold;
+mod number;
 mod options;
 mod root;
 mod source;

@@ -16,7 +16,9 @@ use crate::{
     resolved,
     system::Manager,
 };
-use collect::{Call, Context, Error, Health, Line, Options, Result, Source, SourceSpec, Ticket, fold};
+use collect::{
+    Call, Context, Error, Health, Line, Options, Result, Source, SourceSpec, Ticket, fold,
+};
 use model::{Model, Role};
 use std::{
     collections::{HashMap, VecDeque},

@@ -1,0 +1,89 @@
+//! What a field says, as far as anything is counted by it. Entries share most of their fields, so that
+//! the reader remembers the class of a field by its place and the field itself is not read again.
+
+use crate::{
+    events,
+    rules::Rules,
+    units::{UnitId, Units},
+};
+use journal_reader::{Head, Verdict};
+
+/// What a field says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Class {
+    pub(crate) what: What,
+    /// The rules' conditions that it fulfils, a bit each.
+    pub(crate) rules: u32,
+}
+
+/// What a field is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Nothing that is counted.
+    Other,
+    /// `MESSAGE`
+    Message,
+    /// A long compressed field, whatever it is.
+    Hidden,
+    /// `PRIORITY`, 0 to 7.
+    Priority(u8),
+    /// `_TRANSPORT`, as [`TRANSPORTS`] has it.
+    Transport(u8),
+    /// `_SYSTEMD_UNIT`
+    Unit(UnitId),
+    /// `COREDUMP_UNIT`, `OBJECT_SYSTEMD_UNIT` or `UNIT`, the first of which wins.
+    Subject(u8, UnitId),
+    /// `_UID=0`
+    Root,
+    /// `SYSLOG_FACILITY=0`
+    KernelFacility,
+    /// `SYSLOG_IDENTIFIER=kernel`
+    KernelName,
+    /// A known `MESSAGE_ID`, as [`events::EVENTS`] has it.
+    Event(u8),
+}
+
+/// Transports of journald; the last is any other.
+pub(crate) const TRANSPORTS: [&str; 7] =
+    ["audit", "driver", "journal", "kernel", "stdout", "syslog", "other"];
+/// The index of `kernel` in [`TRANSPORTS`].
+pub(crate) const KERNEL: u8 = 3;
+/// The index of `other`.
+pub(crate) const OTHER: u8 = 6;
+
+/// The class of a field by its beginning.
+pub(crate) fn classify(head: Head<'_>, units: &mut Units, rules: &Rules) -> Verdict<Class> {
+    if head.hidden {
+        return Verdict::Shared(Class { what: What::Hidden, rules: 0 });
+    }
+    let (Some(name), Some(value)) = (head.name(), head.value()) else {
+        return Verdict::Unique(Class { what: What::Other, rules: 0 });
+    };
+    let what = match name {
+        b"MESSAGE" => What::Message,
+        b"PRIORITY" => match value {
+            [digit @ b'0'..=b'7'] => What::Priority(digit - b'0'),
+            _ => What::Other,
+        },
+        b"_TRANSPORT" => {
+            let known = TRANSPORTS.iter().position(|known| known.as_bytes() == value);
+            What::Transport(known.and_then(|at| at.try_into().ok()).unwrap_or(OTHER))
+        }
+        b"_SYSTEMD_UNIT" => What::Unit(units.id(value)),
+        b"COREDUMP_UNIT" => What::Subject(0, units.id(value)),
+        b"OBJECT_SYSTEMD_UNIT" => What::Subject(1, units.id(value)),
+        b"UNIT" => What::Subject(2, units.id(value)),
+        b"_UID" if value == b"0" => What::Root,
+        b"SYSLOG_FACILITY" if value == b"0" => What::KernelFacility,
+        b"SYSLOG_IDENTIFIER" if value == b"kernel" => What::KernelName,
+        b"MESSAGE_ID" => events::find(value).map_or(What::Other, What::Event),
+        _ => What::Other,
+    };
+    let class = Class { what, rules: rules.fulfilled(name, value) };
+    // Each entry has its own.
+    let unique = matches!(what, What::Message)
+        || name.starts_with(b"_SOURCE_")
+        || name.starts_with(b"COREDUMP_") && what == What::Other
+        || matches!(name, b"SYSLOG_RAW" | b"SYSLOG_TIMESTAMP" | b"N_DROPPED" | b"CPU_USAGE_NSEC");
+    if unique { Verdict::Unique(class) } else { Verdict::Shared(class) }
+}
