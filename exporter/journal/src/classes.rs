@@ -56,11 +56,16 @@ pub(crate) fn classify(head: Head<'_>, units: &mut Units, rules: &Rules) -> Verd
     if head.hidden {
         return Verdict::Shared(Class { what: What::Hidden, rules: 0 });
     }
-    let (Some(name), Some(value)) = (head.name(), head.value()) else {
+    // What each entry has of its own comes by every time.
+    if head.bytes.starts_with(b"MESSAGE=") {
+        return Verdict::Unique(Class { what: What::Message, rules: 0 });
+    }
+    let at = head.bytes.iter().position(|b| *b == b'=');
+    let split = at.and_then(|at| head.bytes.split_at_checked(at));
+    let Some((name, [_, value @ ..])) = split else {
         return Verdict::Unique(Class { what: What::Other, rules: 0 });
     };
     let what = match name {
-        b"MESSAGE" => What::Message,
         b"PRIORITY" => match value {
             [digit @ b'0'..=b'7'] => What::Priority(digit - b'0'),
             _ => What::Other,
@@ -81,8 +86,7 @@ pub(crate) fn classify(head: Head<'_>, units: &mut Units, rules: &Rules) -> Verd
     };
     let class = Class { what, rules: rules.fulfilled(name, value) };
     // Each entry has its own.
-    let unique = matches!(what, What::Message)
-        || name.starts_with(b"_SOURCE_")
+    let unique = name.starts_with(b"_SOURCE_")
         || name.starts_with(b"COREDUMP_") && what == What::Other
         || matches!(name, b"SYSLOG_RAW" | b"SYSLOG_TIMESTAMP" | b"N_DROPPED" | b"CPU_USAGE_NSEC");
     if unique { Verdict::Unique(class) } else { Verdict::Shared(class) }

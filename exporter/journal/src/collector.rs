@@ -203,12 +203,12 @@ static KERNEL: [Family; 7] = [
 static PEER: [Family; 2] = [
     Family::untyped(
         "problem_counter",
-        "Number of times a specific type of problem have occurred.",
+        "Matches of node-problem-detector's rules; of its conditions, how often they began.",
         &["reason"],
     ),
     Family::gauge(
         "problem_gauge",
-        "Whether a specific type of problem is affecting the node or not.",
+        "Whether a condition of node-problem-detector's holds.",
         &["type", "reason"],
     ),
 ];

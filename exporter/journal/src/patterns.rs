@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Debug)]
 pub(crate) struct Patterns {
     rows: HashMap<(UnitId, u64), Row>,
+    /// How many of the rows a unit has.
+    shares: HashMap<UnitId, usize>,
     cap: usize,
     turn: u64,
     /// Patterns that gave way.
@@ -36,7 +38,14 @@ type Counted = (UnitId, String, u64);
 
 impl Patterns {
     pub(crate) fn new(cap: usize) -> Self {
-        Self { rows: HashMap::new(), cap, turn: 0, evicted: 0, scratch: Vec::new() }
+        Self {
+            rows: HashMap::new(),
+            shares: HashMap::new(),
+            cap,
+            turn: 0,
+            evicted: 0,
+            scratch: Vec::new(),
+        }
     }
 
     /// Counts an error message of a unit.
@@ -53,14 +62,14 @@ impl Patterns {
             return;
         }
         let share = (self.cap / 4).max(1);
-        let own = self.rows.keys().filter(|(other, _)| *other == unit).count();
-        if own >= share {
+        if self.shares.get(&unit).is_some_and(|own| *own >= share) {
             self.evict(Some(unit));
         } else if self.rows.len() >= self.cap {
             self.evict(None);
         }
         // One byte more than is considered tells that there was more.
         let message = message.get(..=template::CONSIDERED).unwrap_or(message).into();
+        *self.shares.entry(unit).or_default() += 1;
         self.rows.insert(key, Row { count: 1, seen: self.turn, message, template: None });
     }
 
@@ -68,6 +77,9 @@ impl Patterns {
         let rows = self.rows.iter().filter(|((unit, _), _)| of.is_none_or(|of| of == *unit));
         if let Some(key) = rows.min_by_key(|(_, row)| row.seen).map(|(key, _)| *key) {
             self.rows.remove(&key);
+            if let Some(own) = self.shares.get_mut(&key.0) {
+                *own -= 1;
+            }
             self.evicted += 1;
         }
     }

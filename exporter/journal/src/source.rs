@@ -22,6 +22,7 @@ use rustix::{
 };
 use std::{
     future::Future,
+    io::ErrorKind,
     mem,
     path::PathBuf,
     pin::Pin,
@@ -157,6 +158,11 @@ impl Source for Reading {
             }
         })
     }
+}
+
+/// Whether the exporter may not read a file.
+fn is_refused(error: &journal_reader::Error) -> bool {
+    matches!(error, journal_reader::Error::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied)
 }
 
 // === impl Bridge ===
@@ -316,6 +322,8 @@ impl<'a> Thread<'a> {
     fn publish(&mut self, journal: &Journal, more: bool) {
         let stats = journal.stats();
         let now_is = match self.fault.clone() {
+            // Not even the header of a live file could be read.
+            Some(fault) if stats.newest_realtime == 0 => Status::Down(fault),
             _ if stats.files_known > 0 => Status::Journal,
             Some(fault) => Status::Down(fault),
             None if self.read_kmsg() => Status::Kmsg,
@@ -376,7 +384,10 @@ impl<'a> Thread<'a> {
         for event in journal.events() {
             match event {
                 Event::Fault { path, error } => {
-                    let fault = format!("{}: {error}", path.display());
+                    let mut fault = format!("{}: {error}", path.display());
+                    if is_refused(&error) {
+                        fault.push_str("; the group systemd-journal may read it");
+                    }
                     tracing::warn!(source = "journal", error = fault, "a journal file is not read");
                     self.fault = Some(fault);
                 }
