@@ -14,7 +14,9 @@ use crate::{
     position::Keeper,
     rules::Rules,
 };
-use collect::{Call, Clock, Context, Health, Line, Result, Source, SourceSpec, StateDir, Ticket};
+use collect::{
+    Call, Clock, Context, Health, Line, Result, Root, Source, SourceSpec, StateDir, Ticket,
+};
 use journal_reader::{Event, Journal, Options, Position, Seek, Start};
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
@@ -52,6 +54,10 @@ struct Reading {
 }
 
 struct Settings {
+    /// procfs and sysfs.
+    roots: (Root, Root),
+    max_units: usize,
+    max_patterns: usize,
     root: PathBuf,
     rules: Rules,
     lookback: Duration,
@@ -75,6 +81,7 @@ struct Thread<'a> {
     gatherer: Gatherer,
     /// Entries before this are behind: only what is rare counts. µs since 1970.
     begun: u64,
+    at_tail: bool,
     kmsg: Option<Kmsg>,
     /// The record that comes next in `/dev/kmsg`.
     kmsg_next: Option<u64>,
@@ -94,11 +101,22 @@ impl Reading {
         let lookback = options::duration(&cx.options, &options::LOOKBACK)?;
         let cache: Arc<Cache> = cx.shared.get();
         let roots = (cx.proc.clone(), cx.sys.clone());
-        let counters = Counters::new(roots, max_units, max_patterns, &rules);
-        cache.lock().counters = Some(Box::new(counters));
         let root = cx.rootfs.as_path().to_owned();
         let state = StateDir::new(&cx.options);
-        Ok(Self { cache, settings: Settings { root, rules, lookback, state, clock: cx.clock } })
+        let clock = cx.clock;
+        let settings =
+            Settings { roots, max_units, max_patterns, root, rules, lookback, state, clock };
+        let reading = Self { cache, settings };
+        reading.reset();
+        Ok(reading)
+    }
+
+    /// Lets counting begin at 0: units have their numbers from whoever gathers, so that the counters of
+    /// one that is gone are of no use.
+    fn reset(&self) {
+        let Settings { roots, max_units, max_patterns, rules, .. } = &self.settings;
+        let counters = Counters::new(roots.clone(), *max_units, *max_patterns, rules);
+        self.cache.lock().counters = Some(Box::new(counters));
     }
 
     /// µs since 1970.
@@ -121,11 +139,12 @@ impl Source for Reading {
                 }
             };
             let reading = Arc::new(*self);
+            let mut again = false;
             loop {
                 let thread = (Arc::clone(&reading), line.clone(), Arc::clone(&bridge));
                 let mut thread = task::spawn_blocking(move || {
                     let (reading, line, bridge) = thread;
-                    Thread::new(&reading, &line, &bridge).run();
+                    Thread::new(&reading, &line, &bridge).run(again);
                 });
                 loop {
                     tokio::select! {
@@ -146,7 +165,9 @@ impl Source for Reading {
                         return;
                     }
                 }
-                // Whatever it stumbled over is likely to be there still.
+                // What it stumbled over is there still: it goes on behind it.
+                again = true;
+                reading.reset();
                 let reason = "the reader panicked; please report it";
                 tracing::error!(source = "journal", reason, "source lost");
                 reading.cache.lock().status = Status::Down(reason.to_owned());
@@ -208,6 +229,7 @@ impl<'a> Thread<'a> {
             keeper: Keeper::new(reading.settings.state.clone()),
             gatherer: Gatherer::new(reading.settings.rules.clone()),
             begun: 0,
+            at_tail: false,
             kmsg: None,
             kmsg_next: None,
             kmsg_until: 0,
@@ -215,10 +237,11 @@ impl<'a> Thread<'a> {
         }
     }
 
-    /// Until the process ends.
-    fn run(&mut self) {
+    /// Until the process ends; after a panic, `again` with what is written from now on.
+    fn run(&mut self, again: bool) {
         self.begun = self.reading.now();
-        let mut last = self.keeper.load();
+        self.at_tail = again;
+        let mut last = if again { None } else { self.keeper.load() };
         while !self.bridge.stopped() {
             let mut options = Options::default();
             options.root.clone_from(&self.reading.settings.root);
@@ -274,6 +297,10 @@ impl<'a> Thread<'a> {
                     );
                 }
             }
+        }
+        if self.at_tail {
+            journal.seek(&Start::Tail)?;
+            return Ok(());
         }
         let lookback =
             u64::try_from(self.reading.settings.lookback.as_micros()).unwrap_or(u64::MAX);
