@@ -26,5 +26,5 @@ pub use family::{Family, Kind, Str, is_metric_name, metric_name};
 pub use format::{Escaping, Format, Syntax};
 pub use page::{MAX_PAGE, Packer, Page, Unpacker};
 pub use parse::{Fault, Parsed, ParsedFamily, ParsedLine, parse};
-pub use samples::{Samples, Value};
+pub use samples::{Samples, Value, escape as escape_label};
 pub use writer::{Block, Writer};

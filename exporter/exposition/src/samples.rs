@@ -133,7 +133,7 @@ pub(crate) fn quote(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends a label value: backslash, quote and newline are escaped.
-fn escape(out: &mut Vec<u8>, text: &str) {
+pub fn escape(out: &mut Vec<u8>, text: &str) {
     let special = |b: &u8| matches!(b, b'\\' | b'"' | b'\n');
     if !text.as_bytes().iter().any(special) {
         out.extend_from_slice(text.as_bytes());

@@ -1,0 +1,132 @@
+//! The tables as a whole: what they declare is what kube-state-metrics has, as `families.tsv` lists
+//! it, and every family is in some test's text.
+
+use crate::{Declared, RESOURCES, Resource, Stability, resource};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Resources that have no table yet.
+const LATER: &[&str] = &[
+    "certificatesigningrequests",
+    "clusterrolebindings",
+    "clusterroles",
+    "configmaps",
+    "cronjobs",
+    "daemonsets",
+    "endpoints",
+    "endpointslices",
+    "horizontalpodautoscalers",
+    "ingressclasses",
+    "ingresses",
+    "jobs",
+    "leases",
+    "limitranges",
+    "mutatingadmissionpolicies",
+    "mutatingadmissionpolicybindings",
+    "mutatingwebhookconfigurations",
+    "namespaces",
+    "networkpolicies",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "poddisruptionbudgets",
+    "replicasets",
+    "replicationcontrollers",
+    "resourcequotas",
+    "rolebindings",
+    "roles",
+    "secrets",
+    "serviceaccounts",
+    "services",
+    "statefulsets",
+    "storageclasses",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+    "validatingwebhookconfigurations",
+    "volumeattachments",
+];
+
+/// `families.tsv` by resource.
+fn peer() -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut peer = BTreeMap::<_, BTreeSet<_>>::new();
+    for line in include_str!("../families.tsv").lines().filter(|line| !line.starts_with('#')) {
+        let (resource, family) = line.split_once('\t').expect("a tab");
+        peer.entry(resource).or_default().insert(family.to_owned());
+    }
+    peer
+}
+
+fn line(resource: &Resource, family: &Declared) -> String {
+    let stability = match family.stability {
+        Stability::Alpha => "ALPHA".to_owned(),
+        Stability::Stable => "STABLE".to_owned(),
+        Stability::Deprecated(since) => format!("STABLE deprecated {since}"),
+    };
+    let labels = [&*resource.default_labels(), family.labels].concat().join(",");
+    let on = match (family.opt_in, resource.default) {
+        (true, _) => "opt-in",
+        (false, true) => "yes",
+        (false, false) => "no",
+    };
+    let kind = if family.counter { "counter" } else { "gauge" };
+    [family.name, kind, &stability, &labels, on].join("\t")
+}
+
+#[test]
+fn families_are_those_of_kube_state_metrics() {
+    for (name, families) in peer() {
+        let Some(resource) = resource(name) else {
+            assert!(LATER.contains(&name), "{name} has no table");
+            continue;
+        };
+        assert!(!LATER.contains(&name), "{name} has a table");
+        let declared = resource.declared();
+        let own: BTreeSet<_> = declared.iter().map(|family| line(resource, family)).collect();
+        assert_eq!(own.len(), declared.len(), "{name} declares a family twice");
+        let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| {
+            a.difference(b).cloned().collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(
+            own,
+            families,
+            "{name}\nours:\n{}theirs:\n{}",
+            only(&own, &families),
+            only(&families, &own)
+        );
+    }
+    for resource in RESOURCES {
+        assert!(
+            peer().contains_key(resource.name),
+            "{} is not a resource of theirs",
+            resource.name
+        );
+    }
+}
+
+#[test]
+fn help_is_one_sentence_at_least() {
+    for (resource, family) in
+        RESOURCES.iter().flat_map(|r| r.declared().into_iter().map(move |f| (r, f)))
+    {
+        assert!(
+            family.help.ends_with('.') && !family.help.contains('\n'),
+            "{resource:?} {family:?}"
+        );
+        assert!(family.counter == family.name.ends_with("_total"), "{}", family.name);
+    }
+}
+
+#[test]
+fn exposed_families_carry_their_mark_and_all_labels() {
+    let pods = resource("pods").expect("pods");
+    let of = |name: &str| {
+        let family = pods.families().iter().find(|family| &*family.name == name).expect(name);
+        (family.help.to_string(), family.labels.join(","))
+    };
+    assert_eq!(
+        of("kube_pod_status_phase"),
+        (
+            "[STABLE] Phase of the pod: 1 for the one it is in.".to_owned(),
+            "namespace,pod,uid,phase".to_owned()
+        )
+    );
+    assert!(!of("kube_pod_ips").0.starts_with('['));
+}
