@@ -93,7 +93,6 @@ impl<K: Kind> Metric<K> {
     }
 
     /// The shared family as one that kube-state-metrics calls stable here.
-    #[expect(dead_code, reason = "for resources that come later")]
     pub(crate) const fn stable(self) -> Self {
         let declared = Declared { stability: crate::Stability::Stable, ..self.declared };
         Self { declared, write: self.write }

@@ -1,13 +1,29 @@
 //! The resources, one file each.
 
+mod daemonset;
 mod deployment;
+mod job;
+mod namespace;
 mod node;
 mod pod;
+mod replicaset;
+mod service;
+mod statefulset;
 
 use crate::Resource;
 
 /// Every resource, in the order in which they are documented.
-pub static RESOURCES: [&Resource; 3] = [&deployment::DEPLOYMENTS, &node::NODES, &pod::PODS];
+pub static RESOURCES: [&Resource; 9] = [
+    &daemonset::DAEMONSETS,
+    &deployment::DEPLOYMENTS,
+    &job::JOBS,
+    &namespace::NAMESPACES,
+    &node::NODES,
+    &pod::PODS,
+    &replicaset::REPLICASETS,
+    &service::SERVICES,
+    &statefulset::STATEFULSETS,
+];
 
 /// The resource of a plural name.
 pub fn resource(name: &str) -> Option<&'static Resource> {

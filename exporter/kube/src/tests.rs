@@ -1,7 +1,7 @@
 //! The tables as a whole: what they declare is what kube-state-metrics has, as `families.tsv` lists
 //! it, and every family is in some test's text.
 
-use crate::{Declared, RESOURCES, Resource, Stability, resource};
+use crate::{Declared, RESOURCES, Rendered, Resource, Settings, Stability, resource};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Resources that have no table yet.
@@ -11,32 +11,26 @@ const LATER: &[&str] = &[
     "clusterroles",
     "configmaps",
     "cronjobs",
-    "daemonsets",
     "endpoints",
     "endpointslices",
     "horizontalpodautoscalers",
     "ingressclasses",
     "ingresses",
-    "jobs",
     "leases",
     "limitranges",
     "mutatingadmissionpolicies",
     "mutatingadmissionpolicybindings",
     "mutatingwebhookconfigurations",
-    "namespaces",
     "networkpolicies",
     "persistentvolumeclaims",
     "persistentvolumes",
     "poddisruptionbudgets",
-    "replicasets",
     "replicationcontrollers",
     "resourcequotas",
     "rolebindings",
     "roles",
     "secrets",
     "serviceaccounts",
-    "services",
-    "statefulsets",
     "storageclasses",
     "validatingadmissionpolicies",
     "validatingadmissionpolicybindings",
@@ -129,4 +123,32 @@ fn exposed_families_carry_their_mark_and_all_labels() {
         )
     );
     assert!(!of("kube_pod_ips").0.starts_with('['));
+}
+
+#[test]
+fn labels_and_annotations_of_every_resource() {
+    let settings = Settings {
+        metric_labels_allowlist: "*=[a/*]".into(),
+        metric_annotations_allowlist: "*=[b]".into(),
+        ..Settings::default()
+    };
+    let json =
+        br#"{"metadata":{"name":"x","labels":{"a/one":"1","z":"2"},"annotations":{"b":"3"}}}"#;
+    let mut rendered = Rendered::default();
+    for resource in RESOURCES {
+        for (settings, samples) in [(&settings, 1), (&Settings::default(), 0)] {
+            let options = settings.options(resource).expect("settings");
+            resource.render(json, &options, &mut rendered).expect("an object");
+            for (family, declared) in resource.declared().iter().enumerate() {
+                let end = match declared.labels {
+                    ["label_*"] if resource.name != "volumeattachments" => "label_a_one=\"1\"} 1\n",
+                    ["annotation_*"] => "annotation_b=\"3\"} 1\n",
+                    _ => continue,
+                };
+                let text = str::from_utf8(rendered.family(family)).expect("UTF-8");
+                assert_eq!(text.lines().count(), samples, "{}: {text}", declared.name);
+                assert!(text.is_empty() || text.ends_with(end), "{}: {text}", declared.name);
+            }
+        }
+    }
 }
