@@ -20,6 +20,7 @@ mod quantity;
 mod rendered;
 mod resource;
 mod resources;
+mod schedule;
 mod settings;
 #[cfg(test)]
 mod testing;

@@ -28,7 +28,6 @@ pub(crate) const fn generation<K: Kind>(name: &'static str) -> Metric<K> {
 }
 
 /// `*_metadata_resource_version`: the object's state as a number.
-#[expect(dead_code, reason = "for resources that come later")]
 pub(crate) const fn resource_version<K: Kind>(name: &'static str) -> Metric<K> {
     let help = "Number of the object's state in the API server's storage.";
     alpha(name, help, &[], |object, rows| {

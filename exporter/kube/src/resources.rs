@@ -1,5 +1,6 @@
 //! The resources, one file each.
 
+mod cronjob;
 mod daemonset;
 mod deployment;
 mod job;
@@ -13,7 +14,8 @@ mod statefulset;
 use crate::Resource;
 
 /// Every resource, in the order in which they are documented.
-pub static RESOURCES: [&Resource; 9] = [
+pub static RESOURCES: [&Resource; 10] = [
+    &cronjob::CRONJOBS,
     &daemonset::DAEMONSETS,
     &deployment::DEPLOYMENTS,
     &job::JOBS,

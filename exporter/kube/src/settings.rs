@@ -1,6 +1,8 @@
-//! What of a resource is wanted: families, and labels that are labels of the object.
+//! What of a resource is wanted: families, labels, the reading of schedules.
 
-use crate::{Error, Resource, allowlist::Allowlist, filter::Filter, resources::resource};
+use crate::{
+    Error, Resource, allowlist::Allowlist, filter::Filter, resources::resource, schedule::Dialect,
+};
 
 /// The settings under the names of kube-state-metrics' flags, as they are given there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,9 @@ pub struct Settings {
     pub metric_labels_allowlist: String,
     /// Annotations that become labels.
     pub metric_annotations_allowlist: String,
+    /// Whether schedules are read as kube-state-metrics reads them, and not as the `CronJob`
+    /// controller does.
+    pub peer_schedules: bool,
 }
 
 /// What of one resource is wanted.
@@ -23,6 +28,7 @@ pub struct RenderOptions {
     families: Vec<bool>,
     labels: Option<Allowlist>,
     annotations: Option<Allowlist>,
+    schedules: Dialect,
 }
 
 // === impl Settings ===
@@ -57,6 +63,7 @@ impl Settings {
                 "metric-annotations-allowlist",
                 &self.metric_annotations_allowlist,
             )?,
+            schedules: if self.peer_schedules { Dialect::Peer } else { Dialect::Controller },
         })
     }
 }
@@ -75,6 +82,11 @@ impl RenderOptions {
 
     pub(crate) fn annotations(&self) -> Option<&Allowlist> {
         self.annotations.as_ref()
+    }
+
+    /// Whose reading of schedules.
+    pub(crate) fn schedules(&self) -> Dialect {
+        self.schedules
     }
 }
 

@@ -10,7 +10,6 @@ const LATER: &[&str] = &[
     "clusterrolebindings",
     "clusterroles",
     "configmaps",
-    "cronjobs",
     "endpoints",
     "endpointslices",
     "horizontalpodautoscalers",

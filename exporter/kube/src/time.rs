@@ -70,11 +70,23 @@ fn three(text: &[u8], mark: u8) -> Option<(i64, i64, i64)> {
 
 /// Days from 1970-01-01 to a day of the Gregorian calendar; years begin in March here, so that the
 /// leap day comes last.
-fn days(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month > 2 { year } else { year - 1 };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
         - 719_468
+}
+
+/// Year, month and day of a number of days since 1970-01-01.
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days.saturating_add(719_468);
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 /// Seconds east of Greenwich.
@@ -134,6 +146,17 @@ impl<'de> Deserialize<'de> for Time {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_and_back() {
+        for day in (-800_000..3_000_000).step_by(17) {
+            let (year, month, date) = civil(day);
+            assert_eq!(days(year, month, date), day);
+            assert!((1..=12).contains(&month) && (1..=31).contains(&date));
+        }
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(20_512), (2026, 2, 28));
+    }
 
     #[test]
     fn rfc_3339() {
