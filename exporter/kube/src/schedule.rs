@@ -168,8 +168,13 @@ impl Search<'_> {
     fn days(&mut self, fields: &Fields, dialect: Dialect) -> bool {
         while !fields.has_day(self.clock(), dialect) {
             self.first(Clock::midnight);
-            let clock = self.clock();
+            let (before, clock) = (self.at, self.clock());
             self.at = self.zone.at(Clock { day: clock.day + 1, ..clock });
+            if self.at <= before {
+                // A zone that changes sides of the date line leaves out a day; the controller's
+                // library never finds its way past it.
+                self.at = before + 86_400;
+            }
             // A change of the clocks at midnight leaves the day's first hour beside 0.
             let hour = self.clock().hour;
             self.at += if hour > 12 { 24 - hour } else { -hour } * 3600;

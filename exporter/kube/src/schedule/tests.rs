@@ -36,6 +36,14 @@ fn next_times() {
 }
 
 #[test]
+fn a_day_that_a_zone_leaves_out() {
+    let after =
+        |fields| next(fields, Some("Pacific/Apia"), "2011-12-29T12:00:00Z", Dialect::Controller);
+    assert_eq!(after("0 0 1 * *"), "2011-12-31T10:00:00Z");
+    assert_eq!(after("0 0 30 * *"), "2012-01-29T10:00:00Z");
+}
+
+#[test]
 fn durations() {
     for (text, seconds) in [
         ("1h30m", Some(5400)),
