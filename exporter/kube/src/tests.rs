@@ -2,6 +2,7 @@
 //! it, and every family is in some test's text.
 
 use crate::{Declared, RESOURCES, Rendered, Resource, Settings, Stability, resource};
+use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Resources that have no table yet.
@@ -148,6 +149,60 @@ fn labels_and_annotations_of_every_resource() {
                 assert_eq!(text.lines().count(), samples, "{}: {text}", declared.name);
                 assert!(text.is_empty() || text.ends_with(end), "{}: {text}", declared.name);
             }
+        }
+    }
+}
+
+#[test]
+fn exceptions_are_about_families_that_are_there() {
+    for line in include_str!("../exceptions.tsv").lines().filter(|line| !line.starts_with('#')) {
+        let [family, differs, why] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let known = |resource: &&Resource| resource.declared().iter().any(|d| d.name == family);
+        assert!(family == "*" || RESOURCES.iter().any(known), "{family}");
+        assert!(!differs.is_empty() && !why.is_empty(), "{line}");
+    }
+}
+
+/// An object that has something of every resource in it.
+const OBJECT: &str = r#"{"metadata":{"name":"a\"b","namespace":"c","uid":"d\\","generation":3,"resourceVersion":"9",
+"labels":{"x-y":"1","x_y":"2"},"annotations":{"z":"\n"},"creationTimestamp":"2026-01-02T03:04:05Z",
+"ownerReferences":[{"kind":"K","name":"n","controller":true}]},
+"spec":{"replicas":3,"schedule":"*/5 1-7 * * mon","timeZone":"Europe/Berlin","type":"ClusterIP",
+"containers":[{"name":"e","resources":{"limits":{"cpu":"1500m","a.b/c":"2Gi"}}}],
+"tolerations":[{"key":"t","tolerationSeconds":5}],"taints":[{"key":"k"}],"overhead":{"cpu":"1"},
+"strategy":{"rollingUpdate":{"maxSurge":"25%","maxUnavailable":1}}},
+"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True","reason":"r"}],
+"capacity":{"cpu":"4","memory":"1e3"},"podIPs":[{"ip":"::1"}],"failed":2,
+"containerStatuses":[{"name":"e","restartCount":7,"state":{"waiting":{"reason":"w"}},
+"lastState":{"terminated":{"exitCode":1,"finishedAt":"2026-01-02T03:04:05.5+01:00"}}}]}}"#;
+
+proptest! {
+    #[test]
+    fn torn_objects_cost_themselves(
+        edits in prop::collection::vec((0..OBJECT.len(), prop::sample::select(b"{}[]\":,0-9.eEnulltrue\\ \n\xff%*/".to_vec())), 1..4),
+        end in 0..=2 * OBJECT.len(),
+    ) {
+        let settings = Settings {
+            metric_opt_in_list: ".".into(),
+            metric_labels_allowlist: "*=[*]".into(),
+            metric_annotations_allowlist: "*=[*]".into(),
+            ..Settings::default()
+        };
+        let mut json = OBJECT.as_bytes().to_vec();
+        for (at, byte) in edits {
+            json[at] = byte;
+        }
+        json.truncate(end);
+        let mut rendered = Rendered::default();
+        for resource in RESOURCES {
+            let options = settings.options(resource).expect("settings");
+            let result = resource.render(&json, &options, &mut rendered);
+            prop_assert!(result.is_ok() || rendered.lines().is_empty());
+            let text = str::from_utf8(rendered.lines()).expect("UTF-8");
+            let parsed = exposition::parse(text);
+            prop_assert!(parsed.faults.is_empty(), "{}: {text}", resource.name);
         }
     }
 }
