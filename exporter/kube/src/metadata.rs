@@ -85,7 +85,6 @@ fn converted(prefix: &str, entries: &[(&str, &Text<'_>)], rows: &mut Rows<'_>) {
 
 impl<K: Kind> Metric<K> {
     /// The shared family as one that kube-state-metrics calls alpha here.
-    #[expect(dead_code, reason = "for resources that come later")]
     pub(crate) const fn alpha(self) -> Self {
         let declared = Declared { stability: crate::Stability::Alpha, ..self.declared };
         Self { declared, write: self.write }

@@ -22,8 +22,6 @@ const LATER: &[&str] = &[
     "mutatingadmissionpolicybindings",
     "mutatingwebhookconfigurations",
     "networkpolicies",
-    "persistentvolumeclaims",
-    "persistentvolumes",
     "poddisruptionbudgets",
     "replicationcontrollers",
     "resourcequotas",
@@ -31,11 +29,9 @@ const LATER: &[&str] = &[
     "roles",
     "secrets",
     "serviceaccounts",
-    "storageclasses",
     "validatingadmissionpolicies",
     "validatingadmissionpolicybindings",
     "validatingwebhookconfigurations",
-    "volumeattachments",
 ];
 
 /// `families.tsv` by resource.
