@@ -12,6 +12,15 @@ pub(crate) fn sanitized(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
 }
 
+/// The value of a label that says yes or no, empty where the API says neither.
+pub(crate) fn yes_or_no(flag: Option<bool>) -> &'static str {
+    match flag {
+        Some(true) => "true",
+        Some(false) => "false",
+        None => "",
+    }
+}
+
 /// The name of the label for a key, before conflicts.
 fn name(prefix: &str, key: &str) -> String {
     let mut out = String::with_capacity(prefix.len() + key.len() + 4);

@@ -7,6 +7,11 @@ use crate::{
     wire::{Map, Text},
 };
 
+/// `*_info` without labels of its own: the object is there.
+pub(crate) const fn info<K: Kind>(name: &'static str) -> Metric<K> {
+    stable(name, "1 for each object that there is.", &[], |_, rows| rows.info(&[]))
+}
+
 /// `*_created`: when the object was created, in seconds of the Unix epoch.
 pub(crate) const fn created<K: Kind>(name: &'static str) -> Metric<K> {
     stable(name, "When the object was created, in seconds since 1970.", &[], |object, rows| {

@@ -176,6 +176,12 @@ impl Resource {
         self
     }
 
+    /// The resource, as one that kube-state-metrics watches only where it is told to.
+    pub(crate) const fn not_default(mut self) -> Self {
+        self.default = false;
+        self
+    }
+
     /// The families as declared, in the order of [`Rendered::family`].
     pub fn declared(&self) -> Vec<&'static Declared> {
         self.table.declared()
@@ -351,6 +357,14 @@ pub(crate) const fn alpha<K: Kind>(
 /// The family as a counter.
 pub(crate) const fn counter<K: Kind>(Metric { declared, write }: Metric<K>) -> Metric<K> {
     Metric { declared: Declared { counter: true, ..declared }, write }
+}
+
+/// The family as one that goes; since which version kube-state-metrics says so.
+pub(crate) const fn deprecated<K: Kind>(
+    since: &'static str,
+    Metric { declared, write }: Metric<K>,
+) -> Metric<K> {
+    Metric { declared: Declared { stability: Stability::Deprecated(since), ..declared }, write }
 }
 
 /// The family as one that is written only where the opt-in list names it.

@@ -3,8 +3,13 @@
 mod cronjob;
 mod daemonset;
 mod deployment;
+mod endpoints;
+mod endpointslice;
+mod ingress;
+mod ingressclass;
 mod job;
 mod namespace;
+mod networkpolicy;
 mod node;
 mod persistentvolume;
 mod persistentvolumeclaim;
@@ -18,12 +23,17 @@ mod volumeattachment;
 use crate::Resource;
 
 /// Every resource, in the order in which they are documented.
-pub static RESOURCES: [&Resource; 14] = [
+pub static RESOURCES: [&Resource; 19] = [
     &cronjob::CRONJOBS,
     &daemonset::DAEMONSETS,
     &deployment::DEPLOYMENTS,
+    &endpoints::ENDPOINTS,
+    &endpointslice::ENDPOINTSLICES,
+    &ingressclass::INGRESSCLASSES,
+    &ingress::INGRESSES,
     &job::JOBS,
     &namespace::NAMESPACES,
+    &networkpolicy::NETWORKPOLICIES,
     &node::NODES,
     &persistentvolumeclaim::PERSISTENTVOLUMECLAIMS,
     &persistentvolume::PERSISTENTVOLUMES,
