@@ -5,16 +5,21 @@ mod daemonset;
 mod deployment;
 mod endpoints;
 mod endpointslice;
+mod horizontalpodautoscaler;
 mod ingress;
 mod ingressclass;
 mod job;
+mod limitrange;
 mod namespace;
 mod networkpolicy;
 mod node;
 mod persistentvolume;
 mod persistentvolumeclaim;
 mod pod;
+mod poddisruptionbudget;
 mod replicaset;
+mod replicationcontroller;
+mod resourcequota;
 mod service;
 mod statefulset;
 mod storageclass;
@@ -23,22 +28,27 @@ mod volumeattachment;
 use crate::Resource;
 
 /// Every resource, in the order in which they are documented.
-pub static RESOURCES: [&Resource; 19] = [
+pub static RESOURCES: [&Resource; 24] = [
     &cronjob::CRONJOBS,
     &daemonset::DAEMONSETS,
     &deployment::DEPLOYMENTS,
     &endpoints::ENDPOINTS,
     &endpointslice::ENDPOINTSLICES,
+    &horizontalpodautoscaler::HORIZONTALPODAUTOSCALERS,
     &ingressclass::INGRESSCLASSES,
     &ingress::INGRESSES,
     &job::JOBS,
+    &limitrange::LIMITRANGES,
     &namespace::NAMESPACES,
     &networkpolicy::NETWORKPOLICIES,
     &node::NODES,
     &persistentvolumeclaim::PERSISTENTVOLUMECLAIMS,
     &persistentvolume::PERSISTENTVOLUMES,
+    &poddisruptionbudget::PODDISRUPTIONBUDGETS,
     &pod::PODS,
     &replicaset::REPLICASETS,
+    &replicationcontroller::REPLICATIONCONTROLLERS,
+    &resourcequota::RESOURCEQUOTAS,
     &service::SERVICES,
     &statefulset::STATEFULSETS,
     &storageclass::STORAGECLASSES,
