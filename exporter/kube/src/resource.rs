@@ -112,7 +112,6 @@ pub(crate) enum Identity<K: Kind> {
     Namespace(&'static str),
     Name(&'static str),
     Uid(&'static str),
-    #[expect(dead_code, reason = "for resources that come later")]
     Of(&'static str, for<'o> fn(&'o K::Object<'_>) -> &'o str),
 }
 
@@ -179,6 +178,12 @@ impl Resource {
     /// The resource, as one that kube-state-metrics watches only where it is told to.
     pub(crate) const fn not_default(mut self) -> Self {
         self.default = false;
+        self
+    }
+
+    /// The resource, as one of which nothing but `metadata` is asked for.
+    pub(crate) const fn metadata_only(mut self) -> Self {
+        self.metadata_only = true;
         self
     }
 

@@ -1,5 +1,9 @@
 //! The resources, one file each.
 
+mod certificatesigningrequest;
+mod clusterrole;
+mod clusterrolebinding;
+mod configmap;
 mod cronjob;
 mod daemonset;
 mod deployment;
@@ -9,6 +13,7 @@ mod horizontalpodautoscaler;
 mod ingress;
 mod ingressclass;
 mod job;
+mod lease;
 mod limitrange;
 mod namespace;
 mod networkpolicy;
@@ -20,7 +25,11 @@ mod poddisruptionbudget;
 mod replicaset;
 mod replicationcontroller;
 mod resourcequota;
+mod role;
+mod rolebinding;
+mod secret;
 mod service;
+mod serviceaccount;
 mod statefulset;
 mod storageclass;
 mod volumeattachment;
@@ -28,7 +37,11 @@ mod volumeattachment;
 use crate::Resource;
 
 /// Every resource, in the order in which they are documented.
-pub static RESOURCES: [&Resource; 24] = [
+pub static RESOURCES: [&Resource; 33] = [
+    &certificatesigningrequest::CERTIFICATESIGNINGREQUESTS,
+    &clusterrolebinding::CLUSTERROLEBINDINGS,
+    &clusterrole::CLUSTERROLES,
+    &configmap::CONFIGMAPS,
     &cronjob::CRONJOBS,
     &daemonset::DAEMONSETS,
     &deployment::DEPLOYMENTS,
@@ -38,6 +51,7 @@ pub static RESOURCES: [&Resource; 24] = [
     &ingressclass::INGRESSCLASSES,
     &ingress::INGRESSES,
     &job::JOBS,
+    &lease::LEASES,
     &limitrange::LIMITRANGES,
     &namespace::NAMESPACES,
     &networkpolicy::NETWORKPOLICIES,
@@ -49,6 +63,10 @@ pub static RESOURCES: [&Resource; 24] = [
     &replicaset::REPLICASETS,
     &replicationcontroller::REPLICATIONCONTROLLERS,
     &resourcequota::RESOURCEQUOTAS,
+    &rolebinding::ROLEBINDINGS,
+    &role::ROLES,
+    &secret::SECRETS,
+    &serviceaccount::SERVICEACCOUNTS,
     &service::SERVICES,
     &statefulset::STATEFULSETS,
     &storageclass::STORAGECLASSES,

@@ -7,18 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Resources that have no table yet.
 const LATER: &[&str] = &[
-    "certificatesigningrequests",
-    "clusterrolebindings",
-    "clusterroles",
-    "configmaps",
-    "leases",
     "mutatingadmissionpolicies",
     "mutatingadmissionpolicybindings",
     "mutatingwebhookconfigurations",
-    "rolebindings",
-    "roles",
-    "secrets",
-    "serviceaccounts",
     "validatingadmissionpolicies",
     "validatingadmissionpolicybindings",
     "validatingwebhookconfigurations",
