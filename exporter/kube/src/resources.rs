@@ -15,6 +15,9 @@ mod ingressclass;
 mod job;
 mod lease;
 mod limitrange;
+mod mutatingadmissionpolicy;
+mod mutatingadmissionpolicybinding;
+mod mutatingwebhookconfiguration;
 mod namespace;
 mod networkpolicy;
 mod node;
@@ -32,12 +35,15 @@ mod service;
 mod serviceaccount;
 mod statefulset;
 mod storageclass;
+mod validatingadmissionpolicy;
+mod validatingadmissionpolicybinding;
+mod validatingwebhookconfiguration;
 mod volumeattachment;
 
 use crate::Resource;
 
 /// Every resource, in the order in which they are documented.
-pub static RESOURCES: [&Resource; 33] = [
+pub static RESOURCES: [&Resource; 39] = [
     &certificatesigningrequest::CERTIFICATESIGNINGREQUESTS,
     &clusterrolebinding::CLUSTERROLEBINDINGS,
     &clusterrole::CLUSTERROLES,
@@ -53,6 +59,9 @@ pub static RESOURCES: [&Resource; 33] = [
     &job::JOBS,
     &lease::LEASES,
     &limitrange::LIMITRANGES,
+    &mutatingadmissionpolicy::MUTATINGADMISSIONPOLICIES,
+    &mutatingadmissionpolicybinding::MUTATINGADMISSIONPOLICYBINDINGS,
+    &mutatingwebhookconfiguration::MUTATINGWEBHOOKCONFIGURATIONS,
     &namespace::NAMESPACES,
     &networkpolicy::NETWORKPOLICIES,
     &node::NODES,
@@ -70,6 +79,9 @@ pub static RESOURCES: [&Resource; 33] = [
     &service::SERVICES,
     &statefulset::STATEFULSETS,
     &storageclass::STORAGECLASSES,
+    &validatingadmissionpolicy::VALIDATINGADMISSIONPOLICIES,
+    &validatingadmissionpolicybinding::VALIDATINGADMISSIONPOLICYBINDINGS,
+    &validatingwebhookconfiguration::VALIDATINGWEBHOOKCONFIGURATIONS,
     &volumeattachment::VOLUMEATTACHMENTS,
 ];
 

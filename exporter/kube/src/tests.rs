@@ -5,16 +5,6 @@ use crate::{Declared, RESOURCES, Rendered, Resource, Settings, Stability, resour
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Resources that have no table yet.
-const LATER: &[&str] = &[
-    "mutatingadmissionpolicies",
-    "mutatingadmissionpolicybindings",
-    "mutatingwebhookconfigurations",
-    "validatingadmissionpolicies",
-    "validatingadmissionpolicybindings",
-    "validatingwebhookconfigurations",
-];
-
 /// `families.tsv` by resource.
 fn peer() -> BTreeMap<&'static str, BTreeSet<String>> {
     let mut peer = BTreeMap::<_, BTreeSet<_>>::new();
@@ -44,11 +34,7 @@ fn line(resource: &Resource, family: &Declared) -> String {
 #[test]
 fn families_are_those_of_kube_state_metrics() {
     for (name, families) in peer() {
-        let Some(resource) = resource(name) else {
-            assert!(LATER.contains(&name), "{name} has no table");
-            continue;
-        };
-        assert!(!LATER.contains(&name), "{name} has a table");
+        let resource = resource(name).unwrap_or_else(|| panic!("{name} has no table"));
         let declared = resource.declared();
         let own: BTreeSet<_> = declared.iter().map(|family| line(resource, family)).collect();
         assert_eq!(own.len(), declared.len(), "{name} declares a family twice");
