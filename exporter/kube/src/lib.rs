@@ -16,6 +16,8 @@ mod error;
 mod filter;
 mod label;
 mod metadata;
+#[cfg(test)]
+mod oracle;
 mod quantity;
 mod rendered;
 mod resource;
