@@ -38,7 +38,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["collect", "exposition", "model", "cgroup"],
         &["axum", "hyper", "kube", "clap", "host"],
     ),
-    ("kube", &["exposition", "model"], &["tokio", "axum", "hyper", "kube", "clap", "rustix"]),
+    ("kubestate", &["exposition", "model"], &["tokio", "axum", "hyper", "kube", "clap", "rustix"]),
 ];
 
 /// Nothing links these, whoever asks for them.
