@@ -1,0 +1,154 @@
+//! A stream of bytes as the lines of a watch: one JSON event each.
+
+use crate::fault::{Fault, Reason};
+
+/// The longest event. etcd takes objects of 1.5 MiB; their JSON with its event is not ten times that.
+const MAX_EVENT: usize = 16 << 20;
+/// A buffer that grew beyond this for one event is given back after it.
+const KEPT: usize = 256 << 10;
+
+/// Splits what comes into lines; holds no more than one event and one chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    buffer: Vec<u8>,
+}
+
+/// An event of a watch.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Event<'a> {
+    pub(crate) kind: Kind,
+    /// The object's JSON.
+    pub(crate) object: &'a [u8],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Added,
+    Modified,
+    Deleted,
+    Bookmark,
+    Error,
+    /// A kind that is not known here: of a later version of the API.
+    Other,
+}
+
+// === impl Frames ===
+
+impl Frames {
+    /// Takes a chunk and gives each line that it completes to `each`, until that fails.
+    pub(crate) fn feed(
+        &mut self,
+        mut chunk: &[u8],
+        mut each: impl FnMut(&[u8]) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        while let Some(at) = chunk.iter().position(|&b| b == b'\n') {
+            let (line, rest) = chunk.split_at_checked(at + 1).unwrap_or((chunk, &[]));
+            chunk = rest;
+            if self.buffer.is_empty() {
+                each(line.trim_ascii())?;
+                continue;
+            }
+            self.buffer.extend_from_slice(line);
+            let done = each(self.buffer.trim_ascii());
+            self.buffer.clear();
+            self.buffer.shrink_to(KEPT);
+            done?;
+        }
+        if self.buffer.len() + chunk.len() > MAX_EVENT {
+            let detail = format!("an event of more than {} MiB", MAX_EVENT >> 20);
+            return Err(Fault::new(Reason::Malformed, detail));
+        }
+        self.buffer.extend_from_slice(chunk);
+        Ok(())
+    }
+}
+
+// === impl Event ===
+
+impl<'a> Event<'a> {
+    pub(crate) fn parse(line: &'a [u8]) -> Result<Self, Fault> {
+        // What the API server writes, without a second look at the object's bytes: whoever takes the
+        // object parses it.
+        const PREFIXES: [(Kind, &[u8]); 5] = [
+            (Kind::Modified, br#"{"type":"MODIFIED","object":"#),
+            (Kind::Added, br#"{"type":"ADDED","object":"#),
+            (Kind::Deleted, br#"{"type":"DELETED","object":"#),
+            (Kind::Bookmark, br#"{"type":"BOOKMARK","object":"#),
+            (Kind::Error, br#"{"type":"ERROR","object":"#),
+        ];
+        for (kind, prefix) in PREFIXES {
+            let object = line.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(b"}"));
+            if let Some(object) = object.filter(|object| object.ends_with(b"}")) {
+                return Ok(Self { kind, object });
+            }
+        }
+        let event: Spelt<'a> = serde_json::from_slice(line)
+            .map_err(|error| Fault::new(Reason::Malformed, format!("an event: {error}")))?;
+        let kind = match &*event.kind {
+            "ADDED" => Kind::Added,
+            "MODIFIED" => Kind::Modified,
+            "DELETED" => Kind::Deleted,
+            "BOOKMARK" => Kind::Bookmark,
+            "ERROR" => Kind::Error,
+            _ => Kind::Other,
+        };
+        Ok(Self { kind, object: event.object.get().as_bytes() })
+    }
+}
+
+/// An event in any spelling of its JSON.
+#[derive(serde::Deserialize)]
+struct Spelt<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    object: &'a serde_json::value::RawValue,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_in_any_pieces() {
+        let text = b"{\"a\":1}\n\n{\"b\":2}\r\n{\"c\"";
+        for size in 1..text.len() {
+            let (mut frames, mut lines) = (Frames::default(), Vec::new());
+            for chunk in text.chunks(size) {
+                let each = |line: &[u8]| {
+                    lines.push(String::from_utf8(line.to_vec()).unwrap());
+                    Ok(())
+                };
+                frames.feed(chunk, each).unwrap();
+            }
+            assert_eq!(lines, ["{\"a\":1}", "", "{\"b\":2}"], "{size}");
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_refused() {
+        let mut frames = Frames::default();
+        let fed = (0..20).try_for_each(|_| frames.feed(&vec![b'x'; 1 << 20], |_| Ok(())));
+        assert_eq!(fed.unwrap_err().to_string(), "malformed: an event of more than 16 MiB");
+    }
+
+    #[test]
+    fn events_in_any_spelling() {
+        for (line, kind, object) in [
+            (r#"{"type":"ADDED","object":{"a":{}}}"#, Kind::Added, r#"{"a":{}}"#),
+            (r#"{ "type": "ADDED", "object": {"a":{}} }"#, Kind::Added, r#"{"a":{}}"#),
+            (r#"{"object":{"b":1},"type":"DELETED"}"#, Kind::Deleted, r#"{"b":1}"#),
+            (r#"{"type":"NEW","object":{}}"#, Kind::Other, "{}"),
+        ] {
+            let event = Event { kind, object: object.as_bytes() };
+            assert_eq!(Event::parse(line.as_bytes()).unwrap(), event, "{line}");
+        }
+        for line in ["", "{}", "null", r#"{"type":"ADDED"}"#, r#"{"type":"ADDED","object":{}"#] {
+            assert_eq!(
+                Event::parse(line.as_bytes()).unwrap_err().reason,
+                Reason::Malformed,
+                "{line}"
+            );
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! One watch: the list, the events, and everything that can go wrong between them.
+//!
+//! A watch begins with a list. The server streams it as events that end with a marked bookmark
+//! (`sendInitialEvents`, on by default since 1.34), or gives it in pages where it refuses that.
+//! Events follow from the list's resource version on. A stream that ends is taken up where it ended;
+//! `410 Gone` asks for a new list, which replaces the old set as a whole. Failures are asked again
+//! after a pause that doubles, with jitter, up to [`LONGEST_PAUSE`]; a server that asks for patience gets
+//! it. What was known stays known meanwhile: whoever serves it decides for how long.
+
+use crate::{
+    fault::{Fault, Reason},
+    frames::{Event, Frames, Kind},
+    transport::{Stream, Transport},
+};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::{
+    borrow::Cow,
+    fmt::Write as _,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::{self, Instant};
+
+/// The first pause after a failure; it doubles.
+const PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause; so an end of trouble is seen within about this time.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// The longest that a server is obeyed which asks to be left alone.
+const LONGEST_PATIENCE: Duration = Duration::from_mins(2);
+/// How long the server may keep one stream; it ends it by itself then.
+const STREAM: Duration = Duration::from_secs(290);
+/// A stream on which nothing came for this long is dead: bookmarks come each minute or so.
+const SILENCE: Duration = Duration::from_mins(2);
+/// The same before the initial events are complete: a server that does not know of them never marks
+/// their end.
+const FIRST_SILENCE: Duration = Duration::from_secs(20);
+/// Between the bytes of a page of a list.
+const PAGE_SILENCE: Duration = Duration::from_secs(30);
+/// Objects in a page of a list: a larger page costs memory and saves nothing.
+const PAGE: usize = 100;
+/// The most bytes of a page.
+const MAX_PAGE: usize = 256 << 20;
+
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The resource's path, such as `/api/v1/namespaces/default/pods`.
+    pub path: String,
+    /// A field selector, or nothing.
+    pub fields: String,
+    /// Whether metadata alone are asked for (`PartialObjectMetadata`).
+    pub metadata_only: bool,
+}
+
+/// Who takes what a watch gives.
+pub trait Sink: Send {
+    /// A list begins: what is not applied before [`listed`](Self::listed) is gone then.
+    fn list(&mut self);
+    /// An object as it is now, in JSON. Gives its resource version, where it could be read.
+    fn apply(&mut self, object: &[u8]) -> Option<String>;
+    /// An object that is gone, as it was last. Gives its resource version, where it could be read.
+    fn delete(&mut self, object: &[u8]) -> Option<String>;
+    /// The list is complete.
+    fn listed(&mut self);
+    /// The server was heard: the watch is as new as this moment.
+    fn heard(&mut self, at: Instant);
+    /// A request succeeded: `list` or `watch`.
+    fn asked(&mut self, what: Request);
+    /// A request failed, or a stream ended early.
+    fn failed(&mut self, what: Request, fault: &Fault);
+}
+
+/// The kinds of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// For the whole set.
+    List,
+    /// For what changes.
+    Watch,
+}
+
+/// A watch in progress.
+struct Watch<'a, S> {
+    transport: &'a dyn Transport,
+    target: &'a Target,
+    sink: &'a mut S,
+    /// Whether the server may be asked to stream the list.
+    streams: Streams,
+    /// Where to go on.
+    version: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    Yes,
+    /// It said nothing last time: it may not know how to.
+    NotNow,
+    /// It refused.
+    Never,
+}
+
+/// A stream of events that is being read.
+struct Open {
+    stream: Box<dyn Stream>,
+    frames: Frames,
+}
+
+/// The pause after a failure.
+struct Pause(Duration);
+
+/// Watches `target` for ever: drop the future to end it.
+pub async fn run<S: Sink>(transport: Arc<dyn Transport>, target: Target, sink: &mut S) {
+    let mut watch = Watch {
+        transport: &*transport,
+        target: &target,
+        sink,
+        streams: Streams::Yes,
+        version: String::new(),
+    };
+    let mut pause = Pause(PAUSE);
+    loop {
+        match watch.list().await {
+            Ok(open) => {
+                let begun = Instant::now();
+                let gone = watch.follow(open, &mut pause).await;
+                watch.sink.failed(Request::Watch, &gone);
+                // A server whose lists are too old at once is not asked in a loop.
+                if begun.elapsed() < LONGEST_PAUSE {
+                    pause.wait(&gone).await;
+                }
+            }
+            Err(fault) => {
+                watch.sink.failed(Request::List, &fault);
+                pause.wait(&fault).await;
+            }
+        }
+    }
+}
+
+// === impl Watch ===
+
+impl<S: Sink> Watch<'_, S> {
+    /// Gives the whole set to the sink; and the stream, where that goes on with what changes.
+    async fn list(&mut self) -> Result<Option<Open>, Fault> {
+        if self.streams == Streams::Yes {
+            match self.stream_list().await {
+                Err(fault) if fault.reason == Reason::Refused => {
+                    tracing::debug!(path = self.target.path, %fault, "lists are not streamed");
+                    self.streams = Streams::Never;
+                }
+                Err(fault) if fault.reason == Reason::Timeout => {
+                    self.streams = Streams::NotNow;
+                    return Err(fault);
+                }
+                listed => return listed.map(Some),
+            }
+        }
+        self.page_list().await?;
+        if self.streams == Streams::NotNow {
+            self.streams = Streams::Yes;
+        }
+        Ok(None)
+    }
+
+    async fn stream_list(&mut self) -> Result<Open, Fault> {
+        self.version.clear();
+        let initial = "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan";
+        let mut open = self.open(initial).await?;
+        self.sink.list();
+        loop {
+            let mut listed = false;
+            let chunk = open.chunk(FIRST_SILENCE).await?;
+            let Some(chunk) = chunk else {
+                return Err(Fault::new(Reason::Broken, "the stream ended before the list did"));
+            };
+            self.sink.heard(Instant::now());
+            open.frames.feed(&chunk, |line| {
+                listed |= event(line, self.sink, &mut self.version)?;
+                if listed {
+                    // Before the events behind it.
+                    self.sink.listed();
+                }
+                Ok(())
+            })?;
+            if listed {
+                self.sink.asked(Request::List);
+                return Ok(open);
+            }
+        }
+    }
+
+    async fn page_list(&mut self) -> Result<(), Fault> {
+        let accept = if self.target.metadata_only {
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        } else {
+            "application/json"
+        };
+        self.sink.list();
+        let (mut next, mut text) = (String::new(), Vec::new());
+        loop {
+            let mut path = self.query();
+            write!(path, "limit={PAGE}").expect("a string takes it");
+            if !next.is_empty() {
+                path.push_str("&continue=");
+                escape(&mut path, &next);
+            }
+            let mut stream = self.transport.get(&path, accept).await?;
+            text.clear();
+            while let Some(chunk) = silent(PAGE_SILENCE, stream.next()).await? {
+                if text.len() + chunk.len() > MAX_PAGE {
+                    let detail = format!("a page of a list of more than {} MiB", MAX_PAGE >> 20);
+                    return Err(Fault::new(Reason::Malformed, detail));
+                }
+                text.extend_from_slice(&chunk);
+            }
+            self.sink.heard(Instant::now());
+            let page: Page<'_> = serde_json::from_slice(&text)
+                .map_err(|error| Fault::new(Reason::Malformed, format!("a list: {error}")))?;
+            for item in page.items.unwrap_or_default() {
+                self.sink.apply(item.get().as_bytes());
+            }
+            next = page.metadata.next.unwrap_or_default().into_owned();
+            if next.is_empty() {
+                self.version = page.metadata.version.unwrap_or_default().into_owned();
+                self.sink.listed();
+                self.sink.asked(Request::List);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Follows what changes until that is no more possible without a new list.
+    async fn follow(&mut self, mut open: Option<Open>, pause: &mut Pause) -> Fault {
+        loop {
+            let begun = Instant::now();
+            let ended = match open.take() {
+                Some(open) => self.read(open).await,
+                None => match self.open("").await {
+                    Ok(open) => self.read(open).await,
+                    Err(fault) => Err(fault),
+                },
+            };
+            if begun.elapsed() >= LONGEST_PAUSE {
+                pause.reset();
+            }
+            match ended {
+                Err(fault) if fault.reason == Reason::Gone => return fault,
+                Err(fault) => {
+                    self.sink.failed(Request::Watch, &fault);
+                    pause.wait(&fault).await;
+                }
+                // In order; but a server that ends its streams at once is not asked in a loop.
+                Ok(()) if begun.elapsed() < LONGEST_PAUSE => time::sleep(PAUSE).await,
+                Ok(()) => {}
+            }
+        }
+    }
+
+    async fn read(&mut self, mut open: Open) -> Result<(), Fault> {
+        while let Some(chunk) = open.chunk(SILENCE).await? {
+            self.sink.heard(Instant::now());
+            open.frames.feed(&chunk, |line| {
+                event(line, self.sink, &mut self.version)?;
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Opens a stream of events from where we are.
+    async fn open(&mut self, more: &str) -> Result<Open, Fault> {
+        let accept = if self.target.metadata_only {
+            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+        } else {
+            "application/json"
+        };
+        let mut path = self.query();
+        let seconds = STREAM.as_secs();
+        write!(
+            path,
+            "watch=true&allowWatchBookmarks=true&timeoutSeconds={seconds}{more}&resourceVersion="
+        )
+        .expect("a string takes it");
+        escape(&mut path, &self.version);
+        let stream = self.transport.get(&path, accept).await?;
+        self.sink.asked(Request::Watch);
+        self.sink.heard(Instant::now());
+        Ok(Open { stream, frames: Frames::default() })
+    }
+
+    /// The path up to the first parameter that differs from request to request.
+    fn query(&self) -> String {
+        let mut path = format!("{}?", self.target.path);
+        if !self.target.fields.is_empty() {
+            path.push_str("fieldSelector=");
+            escape(&mut path, &self.target.fields);
+            path.push('&');
+        }
+        path
+    }
+}
+
+/// Gives an event to the sink; whether it ends the list.
+fn event<S: Sink>(line: &[u8], sink: &mut S, version: &mut String) -> Result<bool, Fault> {
+    if line.is_empty() {
+        return Ok(false);
+    }
+    let Event { kind, object } = Event::parse(line)?;
+    let new = match kind {
+        Kind::Added | Kind::Modified => sink.apply(object),
+        Kind::Deleted => sink.delete(object),
+        Kind::Error => return Err(Fault::of_event(object)),
+        Kind::Other => None,
+        Kind::Bookmark => {
+            let mark: Bookmark<'_> = serde_json::from_slice(object)
+                .map_err(|error| Fault::new(Reason::Malformed, format!("a bookmark: {error}")))?;
+            if let Some(new) = mark.metadata.version {
+                *version = new.into_owned();
+            }
+            let end = mark.metadata.annotations.and_then(|a| a.end);
+            return Ok(end.as_deref() == Some("true"));
+        }
+    };
+    if let Some(new) = new.filter(|new| !new.is_empty()) {
+        *version = new;
+    }
+    Ok(false)
+}
+
+// === impl Open ===
+
+impl Open {
+    async fn chunk(&mut self, bound: Duration) -> Result<Option<Bytes>, Fault> {
+        silent(bound, self.stream.next()).await
+    }
+}
+
+/// The next bytes, if they come in time.
+async fn silent(
+    bound: Duration,
+    next: impl Future<Output = Option<Result<Bytes, Fault>>>,
+) -> Result<Option<Bytes>, Fault> {
+    let late = |_| Fault::new(Reason::Timeout, format!("nothing came for {} s", bound.as_secs()));
+    time::timeout(bound, next).await.map_err(late)?.transpose()
+}
+
+// === impl Pause ===
+
+impl Pause {
+    /// Waits as long as the server asks, or longer each time.
+    async fn wait(&mut self, fault: &Fault) {
+        // Between three quarters and all of it, so that a thousand agents do not come back as one.
+        let spread = RandomState::new().hash_one(()) % 256;
+        let own =
+            self.0.mul_f64(0.75 + 0.25 * f64::from(u8::try_from(spread).unwrap_or(0)) / 255.0);
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+        let asked = fault.retry_after.unwrap_or_default().min(LONGEST_PATIENCE);
+        time::sleep(own.max(asked)).await;
+    }
+
+    fn reset(&mut self) {
+        self.0 = PAUSE;
+    }
+}
+
+/// Appends a value as a query has it.
+fn escape(path: &mut String, value: &str) {
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                path.push(char::from(byte));
+            }
+            _ => {
+                write!(path, "%{byte:02X}").expect("a string takes it");
+            }
+        }
+    }
+}
+
+/// A page of a list, its objects unread.
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow, default)]
+    metadata: ListMeta<'a>,
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+struct ListMeta<'a> {
+    #[serde(rename = "resourceVersion", borrow)]
+    version: Option<Cow<'a, str>>,
+    #[serde(rename = "continue", borrow)]
+    next: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Bookmark<'a> {
+    #[serde(borrow)]
+    metadata: Mark<'a>,
+}
+
+#[derive(Deserialize)]
+struct Mark<'a> {
+    #[serde(rename = "resourceVersion", borrow)]
+    version: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    annotations: Option<Annotations<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Annotations<'a> {
+    #[serde(rename = "k8s.io/initial-events-end", borrow)]
+    end: Option<Cow<'a, str>>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+//! Watches against a scripted server, on paused time.
+
+use super::*;
+use expect_test::{Expect, expect};
+use futures_util::future::BoxFuture;
+use std::{collections::VecDeque, fmt, sync::Mutex};
+use tokio::sync::Notify;
+
+/// What the server does with its next request.
+enum Step {
+    /// It sends these chunks, then what comes after them.
+    Send(Vec<&'static str>, Then),
+    Refuse(Fault),
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    End,
+    Break,
+    Silence,
+}
+
+/// A server that follows a script, and says when it has none left.
+struct Server {
+    script: Mutex<VecDeque<Step>>,
+    log: Log,
+    done: Notify,
+}
+
+struct Body(VecDeque<&'static str>, Then);
+
+/// What the server was asked and what the sink was told, in order.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+struct Notes(Log);
+
+#[derive(Deserialize)]
+struct Object {
+    metadata: Meta,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    name: String,
+    #[serde(rename = "resourceVersion")]
+    version: Option<String>,
+}
+
+// === impl Log ===
+
+impl Log {
+    fn line(&self, line: impl fmt::Display) {
+        writeln!(self.0.lock().unwrap(), "{line}").unwrap();
+    }
+}
+
+impl Transport for Server {
+    fn get<'a>(
+        &'a self,
+        path: &'a str,
+        accept: &'static str,
+    ) -> BoxFuture<'a, Result<Box<dyn Stream>, Fault>> {
+        Box::pin(async move {
+            let step = self.script.lock().unwrap().pop_front();
+            let kind = accept.strip_prefix("application/json").unwrap();
+            let Some(step) = step else {
+                self.log.line(format_args!("then GET {path}{kind}"));
+                self.done.notify_one();
+                return std::future::pending().await;
+            };
+            self.log.line(format_args!("GET {path}{kind}"));
+            match step {
+                Step::Send(chunks, then) => {
+                    Ok(Box::new(Body(chunks.into(), then)) as Box<dyn Stream>)
+                }
+                Step::Refuse(fault) => Err(fault),
+            }
+        })
+    }
+}
+
+impl Stream for Body {
+    fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, Fault>>> {
+        Box::pin(async {
+            match (self.0.pop_front(), self.1) {
+                (Some(chunk), _) => Some(Ok(Bytes::from_static(chunk.as_bytes()))),
+                (None, Then::End) => None,
+                (None, Then::Break) => Some(Err(Fault::new(Reason::Broken, "reset by peer"))),
+                (None, Then::Silence) => std::future::pending().await,
+            }
+        })
+    }
+}
+
+impl Notes {
+    fn object(&self, verb: &str, object: &[u8]) -> Option<String> {
+        match serde_json::from_slice::<Object>(object) {
+            Ok(Object { metadata }) => {
+                self.0.line(format_args!("{verb} {}", metadata.name));
+                metadata.version
+            }
+            Err(error) => {
+                self.0.line(format_args!("{verb}: {error}"));
+                None
+            }
+        }
+    }
+}
+
+impl Sink for Notes {
+    fn list(&mut self) {
+        self.0.line("list");
+    }
+
+    fn apply(&mut self, object: &[u8]) -> Option<String> {
+        self.object("apply", object)
+    }
+
+    fn delete(&mut self, object: &[u8]) -> Option<String> {
+        self.object("delete", object)
+    }
+
+    fn listed(&mut self) {
+        self.0.line("listed");
+    }
+
+    fn heard(&mut self, _: Instant) {}
+
+    fn asked(&mut self, what: Request) {
+        self.0.line(format_args!("{what:?} succeeded"));
+    }
+
+    fn failed(&mut self, what: Request, fault: &Fault) {
+        self.0.line(format_args!("{what:?} failed: {fault}"));
+    }
+}
+
+/// Runs the script to its end; gives how long that took and compares what was noted.
+async fn play(target: Target, script: Vec<Step>, expected: Expect) -> Duration {
+    let log = Log::default();
+    let done = Notify::new();
+    let server = Arc::new(Server { script: Mutex::new(script.into()), log: log.clone(), done });
+    let mut notes = Notes(log.clone());
+    let begun = Instant::now();
+    tokio::select! {
+        () = run(Arc::clone(&server) as Arc<dyn Transport>, target, &mut notes) => unreachable!(),
+        () = server.done.notified() => {}
+    }
+    expected.assert_eq(&log.0.lock().unwrap());
+    begun.elapsed()
+}
+
+fn pods() -> Target {
+    Target { path: "/api/v1/pods".into(), fields: String::new(), metadata_only: false }
+}
+
+fn gone() -> Fault {
+    Fault::new(Reason::Gone, "too old")
+}
+
+const LISTED: &str = concat!(
+    r#"{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"3"}}}"#,
+    "\n",
+    r#"{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"9","#,
+    r#""annotations":{"k8s.io/initial-events-end":"true"}}}}"#,
+    "\n"
+);
+
+#[tokio::test(start_paused = true)]
+async fn a_streamed_list_and_what_follows_on_the_same_stream() {
+    let target = Target { fields: "spec.nodeName=a/b".into(), ..pods() };
+    let script = vec![
+        Step::Send(
+            vec![
+                LISTED,
+                "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"a\",",
+                "\"resourceVersion\":\"11\"}}}\n{\"type\":\"ADDED\",\"object\":[]}\n",
+                "{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":\"a\"}}}\n",
+                "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"12\"}}}\n",
+            ],
+            Then::End,
+        ),
+        Step::Send(vec![], Then::Break),
+    ];
+    let expected = expect![[r#"
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        Watch succeeded
+        list
+        apply a
+        listed
+        List succeeded
+        apply a
+        apply: invalid length 0, expected struct Object with 1 element at line 1 column 2
+        delete a
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=12
+        Watch succeeded
+        Watch failed: broken: reset by peer
+        then GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=12
+    "#]];
+    let took = play(target, script, expected).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_stream_lists_gives_pages() {
+    let refused = Fault::new(Reason::Refused, "HTTP 422: sendInitialEvents is forbidden");
+    let target = Target { metadata_only: true, ..pods() };
+    let page = r#"{"metadata":{"resourceVersion":"7","continue":"a=b"},"items":[
+        {"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"#;
+    let last = r#"{"metadata":{"resourceVersion":"7","continue":""},"items":null}"#;
+    let script = vec![
+        Step::Refuse(refused),
+        Step::Send(vec![page], Then::End),
+        Step::Send(vec![last], Then::End),
+        Step::Refuse(gone()),
+        // It is not asked again for what it refused.
+        Step::Send(vec![last], Then::End),
+    ];
+    play(target, script, expect![[r#"
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        list
+        GET /api/v1/pods?limit=100;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
+        apply a
+        apply b
+        GET /api/v1/pods?limit=100&continue=a%3Db;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
+        listed
+        List succeeded
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        Watch failed: gone: too old
+        list
+        GET /api/v1/pods?limit=100;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
+        listed
+        List succeeded
+        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+    "#]]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_breaks_is_begun_again() {
+    let script = vec![
+        Step::Send(
+            vec!["{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\"}}}\n"],
+            Then::End,
+        ),
+        Step::Send(
+            vec!["{\"type\":\"ERROR\",\"object\":{\"code\":500,\"message\":\"etcd\"}}\n"],
+            Then::End,
+        ),
+        Step::Send(vec!["<html>\n"], Then::End),
+        Step::Send(vec![LISTED], Then::Silence),
+    ];
+    let took = play(pods(), script, expect![[r#"
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        Watch succeeded
+        list
+        apply a
+        List failed: broken: the stream ended before the list did
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        Watch succeeded
+        list
+        List failed: server: etcd
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        Watch succeeded
+        list
+        List failed: malformed: an event: expected value at line 1 column 1
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        Watch succeeded
+        list
+        apply a
+        listed
+        List succeeded
+        Watch failed: timeout: nothing came for 120 s
+        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=9
+    "#]]).await;
+    assert!((SILENCE..SILENCE + Duration::from_secs(4)).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_marks_no_end_is_asked_for_pages() {
+    let script = vec![
+        Step::Send(
+            vec!["{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\"}}}\n"],
+            Then::Silence,
+        ),
+        Step::Send(vec![r#"{"metadata":{"resourceVersion":"7"},"items":[]}"#], Then::End),
+    ];
+    play(pods(), script, expect![[r#"
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        Watch succeeded
+        list
+        apply a
+        List failed: timeout: nothing came for 20 s
+        list
+        GET /api/v1/pods?limit=100
+        listed
+        List succeeded
+        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7
+    "#]]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_is_given_where_it_is_asked_for() {
+    let busy = |seconds| Fault {
+        retry_after: Some(Duration::from_secs(seconds)),
+        ..Fault::new(Reason::Throttled, "HTTP 429")
+    };
+    let script = vec![Step::Refuse(busy(20)), Step::Refuse(busy(1_000_000))];
+    let took = play(pods(), script, expect![[r#"
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        List failed: throttled: HTTP 429
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        List failed: throttled: HTTP 429
+        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+    "#]]).await;
+    assert_eq!(took, Duration::from_secs(20) + LONGEST_PATIENCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_of_trouble_is_seen_soon() {
+    let forbidden = || Step::Refuse(Fault::new(Reason::Forbidden, "HTTP 403: pods is forbidden"));
+    let log = Log::default();
+    let script: VecDeque<Step> = (0..50).map(|_| forbidden()).collect();
+    let server =
+        Arc::new(Server { script: Mutex::new(script), log: log.clone(), done: Notify::new() });
+    let mut notes = Notes(log.clone());
+    let begun = Instant::now();
+    tokio::select! {
+        () = run(Arc::clone(&server) as Arc<dyn Transport>, pods(), &mut notes) => unreachable!(),
+        () = server.done.notified() => {}
+    }
+    let took = begun.elapsed();
+    assert!((LONGEST_PAUSE * 30..LONGEST_PAUSE * 50).contains(&took), "{took:?}");
+}
+
+#[test]
+fn selectors_and_tokens_are_escaped() {
+    let mut path = String::new();
+    escape(&mut path, "spec.nodeName=a b/ä&c~");
+    assert_eq!(path, "spec.nodeName%3Da%20b%2F%C3%A4%26c~");
+}
