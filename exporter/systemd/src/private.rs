@@ -2,7 +2,7 @@
 //! without a bus between. Only root may connect, and only systemd is there.
 //!
 //! It differs from a bus in two ways. systemd drops what arrives right behind `BEGIN`, so that the
-//! handshake is one write, and the first call waits for its answer. And systemd sends under its
+//! handshake is one write, and the first call waits for its answer; its signals do not wait for us. And systemd sends under its
 //! well-known name, where a message has a unique one and zbus takes no other: it is made one, of the
 //! same length, before zbus sees it.
 
@@ -38,8 +38,9 @@ const CHUNK: usize = 16 << 10;
 /// No message has a longer header.
 const MAX_FIELDS: usize = 64 << 10;
 
+/// A connection, and what came behind the handshake.
 #[derive(Debug)]
-struct Private(UnixStream);
+struct Private(UnixStream, Vec<u8>);
 
 #[derive(Debug)]
 struct Reader {
@@ -66,10 +67,10 @@ struct Inbox {
 pub(crate) async fn connect(path: &Path) -> Result<Connection, Lost> {
     let connect = async {
         let stream = UnixStream::connect(path).await?;
-        let guid = greet(&stream).await?;
-        Ok::<_, io::Error>((stream, guid))
+        let (guid, rest) = greet(&stream).await?;
+        Ok::<_, io::Error>((Private(stream, rest), guid))
     };
-    let (stream, guid) = match time::timeout(DEADLINE, connect).await {
+    let (socket, guid) = match time::timeout(DEADLINE, connect).await {
         Err(_) => return Err(Lost::Late),
         Ok(Ok(connected)) => connected,
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
@@ -77,12 +78,12 @@ pub(crate) async fn connect(path: &Path) -> Result<Connection, Lost> {
         }
         Ok(Err(error)) => return Err(Lost::Other(format!("{}: {error}", path.display()))),
     };
-    let build = Builder::authenticated_socket(Private(stream), &*guid).p2p().max_queued(QUEUE);
+    let build = Builder::authenticated_socket(socket, &*guid).p2p().max_queued(QUEUE);
     time::timeout(DEADLINE, build.build()).await.map_err(|_| Lost::Late)?.map_err(Lost::from)
 }
 
-/// Says who we are; the other end's id.
-async fn greet(stream: &UnixStream) -> io::Result<String> {
+/// Says who we are; the other end's id, and what it has sent since.
+async fn greet(stream: &UnixStream) -> io::Result<(String, Vec<u8>)> {
     let mut hello = HELLO;
     while !hello.is_empty() {
         stream.writable().await?;
@@ -102,10 +103,14 @@ async fn greet(stream: &UnixStream) -> io::Result<String> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-        if answer.ends_with(b"\r\n") || answer.len() > 256 {
+        let end = answer.windows(2).position(|bytes| bytes == b"\r\n");
+        if end.is_some() || answer.len() > 256 {
+            let rest = end.map(|end| answer.split_off(end)).unwrap_or_default();
             let text = String::from_utf8_lossy(&answer);
-            let guid = text.trim_end().strip_prefix("OK ").map(str::to_owned);
-            return guid.ok_or_else(|| io::Error::other(format!("expected OK, found {text:?}")));
+            return match (text.strip_prefix("OK "), rest.get(2..)) {
+                (Some(guid), Some(rest)) => Ok((guid.to_owned(), rest.to_vec())),
+                _ => Err(io::Error::other(format!("expected OK, found {text:?}"))),
+            };
         }
     }
 }
@@ -118,8 +123,9 @@ impl Socket for Private {
 
     fn split(self) -> Split<Reader, Writer> {
         let (read, write) = self.0.into_split();
-        let chunk = vec![0; CHUNK].into();
-        Split::new(Reader { half: read, inbox: Inbox::default(), chunk }, Writer(write))
+        let (mut inbox, chunk) = (Inbox::default(), vec![0; CHUNK].into());
+        inbox.put(&self.1);
+        Split::new(Reader { half: read, inbox, chunk }, Writer(write))
     }
 }
 
@@ -267,6 +273,26 @@ mod tests {
         let at = sent.windows(24).position(|bytes| bytes == RENAMED).unwrap();
         sent.get_mut(at..at + 24).unwrap().copy_from_slice(SENDER);
         (sent, renamed)
+    }
+
+    #[tokio::test]
+    async fn a_signal_may_stand_right_behind_the_handshake() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let signal = Message::signal("/a", "a.b", "C").sender(OWNER).build(&"text").unwrap();
+        let mut said = b"OK 0123456789abcdef0123456789abcdef\r\n".to_vec();
+        said.extend_from_slice(signal.data().bytes());
+        theirs.writable().await.unwrap();
+        assert_eq!(theirs.try_write(&said).unwrap(), said.len());
+        let (guid, rest) = greet(&ours).await.unwrap();
+        assert_eq!(guid, "0123456789abcdef0123456789abcdef");
+        let (mut reader, _writer) = Private(ours, rest).split().take();
+        let mut came = Vec::new();
+        while came.len() < signal.data().bytes().len() {
+            let mut buffer = [0; 7];
+            let (length, _) = reader.recvmsg(&mut buffer).await.unwrap();
+            came.extend_from_slice(buffer.get(..length).unwrap());
+        }
+        assert_eq!(came, signal.data().bytes());
     }
 
     #[test]
