@@ -95,7 +95,7 @@ impl<C> Client<C> {
         self.pending.is_empty()
     }
 
-    /// Sends calls; `None` of a message is one that could not be made, which is answered at once.
+    /// Sends calls, of which there may be no more than there is [room](Self::room) for.
     pub(crate) async fn send(&mut self, calls: Vec<(Message, C)>) -> Result<(), Lost> {
         let now = Instant::now();
         let mut messages = Vec::with_capacity(calls.len());

@@ -49,9 +49,9 @@ pub(crate) struct State {
     pub(crate) heard: Option<Instant>,
     pub(crate) manager: Manager,
     pub(crate) resolved: Resolved,
-    /// Units that at least one name set serves.
+    /// Units that at least one name set serves, and those that have a role for the node.
     pub(crate) units: BTreeMap<Arc<str>, Unit>,
-    /// Loaded units that no name set serves, with the pass that saw them last.
+    /// The other loaded units, folded ones apart, with the pass that saw them last.
     pub(crate) skipped: HashMap<Arc<str>, u32>,
     pub(crate) totals: Totals,
     /// Calls that systemd answered with an error, those for units that had gone apart.

@@ -283,6 +283,18 @@ impl Settings {
         let keeps = |filter: &Option<Filter>| filter.as_ref().is_some_and(|f| f.keeps(name));
         (keeps(&self.served), keeps(&self.served_by_node))
     }
+
+    /// Whether what a service sends and gets is read; of what does not run it stands still.
+    fn counts_ip(&self, served: bool, state: usize) -> bool {
+        self.ip && served && runs(state)
+    }
+
+    /// What is read of a unit that is seen for the first time, or anew.
+    fn everything(&self, kind: Kind, served: bool, state: usize) -> Set {
+        let set = everything(kind, state);
+        let ip = kind == Kind::Service && self.counts_ip(served, state);
+        if ip { set.with(Set::IP) } else { set }
+    }
 }
 
 // === impl Session ===
@@ -348,7 +360,7 @@ impl<'a> Session<'a> {
                 },
                 () = time::sleep_until(self.resync), if self.stage == Stage::Following => {
                     self.resync = Instant::now() + RESYNC;
-                    self.whole = true;
+                    self.read_anew();
                     self.begin();
                 }
             }
@@ -410,7 +422,7 @@ impl<'a> Session<'a> {
                 Own::Socket(socket) if socket.accept != Some(false) => {
                     self.reads.push_back((Arc::clone(name), Set::SOCKET_COUNTERS));
                 }
-                Own::Service(_) if self.settings.ip && unit.served && unit.state == 0 => {
+                Own::Service(_) if self.settings.counts_ip(unit.served, unit.state) => {
                     self.reads.push_back((Arc::clone(name), Set::IP));
                 }
                 _ => {}
@@ -486,9 +498,14 @@ impl<'a> Session<'a> {
     fn granted(&mut self, asked: &Asked) {
         if self.refused.as_ref() == Some(asked) {
             self.refused = None;
-            self.whole = true;
-            self.calls.push_back(Asked::Manager);
+            self.read_anew();
         }
+    }
+
+    /// Has the manager read anew, and every unit by the next `ListUnits` that is answered.
+    fn read_anew(&mut self) {
+        self.whole = true;
+        self.calls.push_back(Asked::Manager);
     }
 
     fn error(&mut self, asked: Asked, error: &str) -> Result<(), Lost> {
@@ -501,12 +518,16 @@ impl<'a> Session<'a> {
                 Err(Lost::Other(format!("{}: {error}", asked.member())))
             }
             Asked::Manager => {
-                self.cache.lock().call_errors += 1;
+                let mut state = self.cache.lock();
+                state.manager = Manager::default();
+                state.call_errors += 1;
                 self.refused = Some(asked);
                 Ok(())
             }
-            Asked::ManagerProperty(_) => {
-                self.cache.lock().call_errors += 1;
+            Asked::ManagerProperty(name) => {
+                let mut state = self.cache.lock();
+                state.manager.set(name, None);
+                state.call_errors += 1;
                 Ok(())
             }
             // resolved may not run.
@@ -555,11 +576,13 @@ impl<'a> Session<'a> {
             if let Some(unit) = state.units.get_mut(name) {
                 unit.pass = self.pass;
                 let set = match (whole, unit.state != active) {
-                    (true, _) => everything(kind, active),
-                    (false, true) if active == FAILED => Set::changed(kind).with(Set::failed(kind)),
+                    (true, _) => self.settings.everything(kind, unit.served, active),
                     (false, true) => Set::changed(kind),
                     (false, false) => continue,
                 };
+                // Why it failed, or that it has not since.
+                let asks = active == FAILED || unit.result.is_some();
+                let set = if asks { set.with(Set::failed(kind)) } else { set };
                 unit.turn(active);
                 let known = state.units.get_key_value(name).map(|(known, _)| Arc::clone(known));
                 self.reads.extend(known.map(|known| (known, set)));
@@ -584,7 +607,8 @@ impl<'a> Session<'a> {
                 let unit = Unit::new(kind, active);
                 let unit = Unit { served, served_by_node, pass: self.pass, ..unit };
                 state.units.insert(Arc::clone(&name), unit);
-                self.reads.push_back((name, everything(kind, active)));
+                let set = self.settings.everything(kind, served, active);
+                self.reads.push_back((name, set));
             }
         }
         let pass = self.pass;
@@ -618,9 +642,8 @@ impl<'a> Session<'a> {
             let body = message.body();
             let begins: bool = body.deserialize()?;
             if !begins {
-                self.whole = true;
+                self.read_anew();
                 if self.stage == Stage::Following {
-                    self.calls.push_back(Asked::Manager);
                     self.begin();
                 }
             }

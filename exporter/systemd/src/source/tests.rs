@@ -23,7 +23,9 @@ struct Script {
     errors: HashMap<&'static str, &'static str>,
     /// Members that are not answered.
     silent: Vec<&'static str>,
-    /// `Get`s by property.
+    /// Whether systemd reads its files anew just before it answers the next `ListUnits`.
+    reloads: bool,
+    /// `Get`s by property, and `GetAll`s.
     asked: HashMap<String, usize>,
 }
 
@@ -100,6 +102,7 @@ async fn answer(connection: &Connection, script: &Mutex<Script>, message: &Messa
     let done = match member {
         "GetNameOwner" => connection.reply(&header, &"").await,
         "GetAll" => {
+            *script.lock().unwrap().asked.entry(member.to_owned()).or_default() += 1;
             let all = HashMap::from([
                 ("Version", Variant::from("252.39-1~deb12u2")),
                 ("Virtualization", Variant::from("kvm")),
@@ -111,7 +114,15 @@ async fn answer(connection: &Connection, script: &Mutex<Script>, message: &Messa
         }
         "ListUnits" => {
             let root = ObjectPath::try_from("/").unwrap();
-            let units = script.lock().unwrap().units.clone();
+            let (units, reloads) = {
+                let mut script = script.lock().unwrap();
+                (script.units.clone(), std::mem::take(&mut script.reloads))
+            };
+            if reloads {
+                let signal =
+                    connection.emit_signal(None::<&str>, OBJECT, MANAGER, "Reloading", &false);
+                signal.await.unwrap();
+            }
             let row = |(name, load, active)| {
                 (name, "", load, active, "", "", root.clone(), 0u32, "", root.clone())
             };
@@ -375,6 +386,88 @@ async fn signals_are_followed_and_a_reload_reads_anew() {
         bell.ring().await;
         bell.ring().await;
         assert_eq!(types(), Some(5));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_manager_refuses_is_absent() {
+    let mut peer = Peer::new(Script::default()).await;
+    peer.run(&Options::default(), async |peer, bell, cache| {
+        let state = || cache.lock().manager.state.clone();
+        bell.ring().await;
+        assert_eq!(state().as_deref(), Some("degraded"));
+        let refused = "org.freedesktop.DBus.Error.AccessDenied";
+        peer.script.lock().unwrap().errors.insert("SystemState", refused);
+        bell.ring().await;
+        assert_eq!(state(), None);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_manager_is_read_anew_with_the_units() {
+    let units = vec![("a.service", "loaded", "active")];
+    let mut peer = Peer::new(Script { units, ..Script::default() }).await;
+    peer.run(&Options::default(), async |peer, bell, _| {
+        let asked = |name: &str| peer.script.lock().unwrap().asked.get(name).copied();
+        bell.ring().await;
+        bell.ring().await;
+        assert_eq!((asked("GetAll"), asked("Type")), (Some(1), Some(1)));
+        // A reload in the middle of a pass.
+        peer.script.lock().unwrap().reloads = true;
+        bell.ring().await;
+        assert_eq!((asked("GetAll"), asked("Type")), (Some(2), Some(2)));
+        // In case that something was never told.
+        time::sleep(RESYNC).await;
+        bell.ring().await;
+        assert_eq!((asked("GetAll"), asked("Type")), (Some(3), Some(3)));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_counted_of_ip_is_read_at_the_first_sight() {
+    let units = vec![("a.service", "loaded", "active"), ("off.service", "loaded", "inactive")];
+    let mut peer = Peer::new(Script { units, ..Script::default() }).await;
+    let mut options = Options::default();
+    options.set("systemd.collector.enable-ip-accounting", vec!["true".to_owned()]);
+    peer.run(&options, async |peer, bell, cache| {
+        let bytes = |name: &str| cache.lock().units.get(name)?.service()?.ip[0];
+        bell.ring().await;
+        assert_eq!((bytes("a.service"), bytes("off.service")), (Some(2_000_000), None));
+        {
+            let mut script = peer.script.lock().unwrap();
+            script.units =
+                vec![("a.service", "loaded", "reloading"), ("b.service", "loaded", "active")];
+            let (key, value) = value("a.service", "IPIngressBytes", Variant::from(7u64));
+            script.values.insert(key, value);
+        }
+        bell.ring().await;
+        assert_eq!((bytes("a.service"), bytes("b.service")), (Some(7), Some(2_000_000)));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mount_that_has_recovered_has_not_failed() {
+    let mut peer = Peer::new(Script {
+        units: vec![("m.mount", "loaded", "failed")],
+        values: HashMap::from([value("m.mount", "Result", Variant::from("timeout"))]),
+        ..Script::default()
+    })
+    .await;
+    peer.run(&Options::default(), async |peer, bell, cache| {
+        let result = || cache.lock().units.get("m.mount")?.result.clone();
+        bell.ring().await;
+        assert_eq!(result().as_deref(), Some("timeout"));
+        {
+            let mut script = peer.script.lock().unwrap();
+            script.units = vec![("m.mount", "loaded", "active")];
+            script.values.clear();
+        }
+        bell.ring().await;
+        assert_eq!(result().as_deref(), Some("success"));
     })
     .await;
 }
