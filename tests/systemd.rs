@@ -88,12 +88,13 @@ impl Site {
         self.said("exporter", "listening");
     }
 
-    /// Waits until a service has said something.
+    /// Waits until a service has said something since it was started last.
     fn said(&self, service: &str, text: &str) {
-        child::wait(text, GUARD, || {
-            let log = self.shell(&format!("journalctl --quiet --unit={service} --output=cat"));
-            log.contains(text).then_some(())
-        });
+        let log = format!(
+            "journalctl --quiet --output=cat \
+             _SYSTEMD_INVOCATION_ID=$(systemctl show --property=InvocationID --value {service})"
+        );
+        child::wait(text, GUARD, || self.shell(&log).contains(text).then_some(()));
     }
 
     /// Waits until no unit is on its way, but those that stay so.
@@ -163,11 +164,17 @@ impl Site {
             .unwrap_or_else(|| panic!("{service} is off"))
     }
 
-    /// Descriptors that the exporter has open.
-    fn descriptors(&self) -> usize {
+    /// What the exporter has open, a line a descriptor.
+    fn open(&self) -> Vec<String> {
         // Each collector may keep files of units open: what all of them keep is the measure.
         self.page("/metrics");
-        self.shell(&format!("ls /proc/{}/fd", self.pid("exporter"))).lines().count()
+        let listed = self.shell(&format!("ls -l /proc/{}/fd", self.pid("exporter")));
+        listed.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    /// Descriptors that the exporter has open.
+    fn descriptors(&self) -> usize {
+        self.open().len()
     }
 
     /// Connections of the exporter to the bus.
