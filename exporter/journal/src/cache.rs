@@ -3,11 +3,17 @@
 use crate::{Evidence, counters::Counters, position::PositionErrors};
 use collect::{Error, Result};
 use journal_reader::Stats;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 /// What has been read, and how reading goes.
 #[derive(Debug, Default)]
-pub struct Cache(Mutex<State>);
+pub struct Cache {
+    state: Mutex<State>,
+    told: Condvar,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -15,6 +21,8 @@ pub(crate) struct State {
     /// Made when the source is built.
     pub(crate) counters: Option<Box<Counters>>,
     pub(crate) reader: Reader,
+    /// Scrapes that have copied the counters.
+    pub(crate) scrapes: u64,
 }
 
 /// How reading goes.
@@ -49,7 +57,22 @@ pub(crate) enum Status {
 
 impl Cache {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that a scrape has copied what `state` holds.
+    pub(crate) fn scraped(&self, mut state: MutexGuard<'_, State>) {
+        state.scrapes += 1;
+        drop(state);
+        self.told.notify_all();
+    }
+
+    /// Waits until there are more scrapes than `scrapes`, at most for a second; whether there are.
+    pub(crate) fn wait_scraped(&self, scrapes: u64) -> bool {
+        let waiting = |state: &mut State| state.scrapes == scrapes;
+        let bound = Duration::from_secs(1);
+        let ended = self.told.wait_timeout_while(self.lock(), bound, waiting);
+        !ended.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// The last error lines of all units, the newest first, secrets masked.

@@ -226,7 +226,7 @@ impl Collector for Journal {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         let mut state = self.cache.lock();
         if state.has_read() {
-            let State { status, counters, reader } = &mut *state;
+            let State { status, counters, reader, .. } = &mut *state;
             write_reader(out, status, reader);
             if let Some(counters) = counters {
                 write_entries(out, counters);
@@ -236,7 +236,9 @@ impl Collector for Journal {
                 write_conditions(out, &mut counters.kernel, now, self.problems);
             }
         }
-        state.health(self.required)
+        let health = state.health(self.required);
+        self.cache.scraped(state);
+        health
     }
 }
 

@@ -1,14 +1,14 @@
-//! How far the journal has been read, kept in `--state.dir` so that a restart neither loses entries nor
-//! counts them twice.
+//! How far the journal had been read at the last scrape, kept in `--state.dir` so that a restart neither
+//! loses entries nor counts them twice.
+//!
+//! What Prometheus has seen of a process that ends is its last scrape. So the next one begins behind
+//! that: not behind what was read since, which nobody has seen, also where it ends in order.
 
 use collect::StateDir;
 use journal_reader::Position;
-use std::time::{Duration, Instant};
 
 /// The text's name in the directory.
 const NAME: &str = "journal.position";
-/// How often it is written at most.
-const EVERY: Duration = Duration::from_secs(5);
 
 /// What went wrong with positions, as counters.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +26,6 @@ pub(crate) struct PositionErrors {
 pub(crate) struct Keeper {
     dir: Option<StateDir>,
     saved: Position,
-    due: Instant,
     /// The last fault, so that each is told once.
     fault: Option<String>,
     pub(crate) errors: PositionErrors,
@@ -37,7 +36,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn new(dir: Option<StateDir>) -> Self {
         let (saved, errors) = (Position::default(), PositionErrors::default());
-        Self { dir, saved, due: Instant::now() + EVERY, fault: None, errors }
+        Self { dir, saved, fault: None, errors }
     }
 
     /// The position that was kept. One that cannot be understood is told and left alone.
@@ -60,14 +59,9 @@ impl Keeper {
         }
     }
 
-    /// Writes the position where it has changed, every few seconds or `now`.
-    pub(crate) fn save(&mut self, position: impl FnOnce() -> Position, now: bool) {
+    /// Writes the position where it has changed.
+    pub(crate) fn save(&mut self, position: Position) {
         let Some(dir) = &self.dir else { return };
-        if !now && Instant::now() < self.due {
-            return;
-        }
-        self.due = Instant::now() + EVERY;
-        let position = position();
         if position == self.saved || position.is_empty() {
             return;
         }

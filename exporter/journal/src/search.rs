@@ -24,7 +24,8 @@ pub struct Query {
     pub unit: Option<String>,
     /// Only entries at or after this time, µs since 1970.
     pub since: u64,
-    /// Only entries of this priority or worse, 0 to 7; those without one are left out then.
+    /// Only entries of this priority or worse, 0 to 6; those without one are left out then. 7 is all
+    /// entries, as it is for journalctl.
     pub priority: Option<u8>,
     /// Counts by unit in place of lines.
     pub count: bool,
@@ -79,6 +80,8 @@ struct Found {
     process: Option<usize>,
 }
 
+/// The last priority.
+const DEBUG: u8 = 7;
 /// A message that is longer is cut.
 const MESSAGE: usize = 1 << 20;
 const NAMES: usize = 1 << 16;
@@ -128,8 +131,8 @@ pub fn search(
         let found = find(&mut entry, &mut cache, &mut names);
         let worse = |least: u8| found.priority.is_some_and(|priority| priority <= least);
         let name = found.unit.map_or("", |unit| names.name(unit));
-        if !query.priority.is_none_or(worse) || query.unit.as_ref().is_some_and(|unit| unit != name)
-        {
+        let priority = query.priority.filter(|least| *least < DEBUG);
+        if !priority.is_none_or(worse) || query.unit.as_ref().is_some_and(|unit| unit != name) {
             continue;
         }
         if query.count {

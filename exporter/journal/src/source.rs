@@ -160,7 +160,6 @@ impl Source for Reading {
                         }
                     }
                     if bridge.stop.load(Ordering::Relaxed) {
-                        // The position is written before it ends.
                         drop(thread.await);
                         return;
                     }
@@ -251,7 +250,6 @@ impl<'a> Thread<'a> {
                         .begin(&mut journal, last.as_ref())
                         .and_then(|()| self.follow(&mut journal));
                     last = Some(journal.position()).filter(|position| !position.is_empty());
-                    self.keeper.save(|| journal.position(), true);
                     if let Err(error) = ended {
                         self.tell_health(Status::Down(error.to_string()));
                     }
@@ -328,16 +326,13 @@ impl<'a> Thread<'a> {
             })?;
             self.tell(journal);
             self.publish(journal, progress.more);
-            self.keeper.save(|| journal.position(), false);
             if self.bridge.stopped() {
                 return Ok(());
             }
             if progress.more {
                 continue;
             }
-            for ticket in self.bridge.take() {
-                self.line.answer(ticket);
-            }
+            self.answer(journal);
             if self.bridge.stopped() {
                 return Ok(());
             }
@@ -345,12 +340,28 @@ impl<'a> Thread<'a> {
         }
     }
 
+    /// Lets the scrapes that asked go on, and keeps the position that the first of them shows: nothing is
+    /// counted until it has copied the counters.
+    fn answer(&mut self, journal: &Journal) {
+        let tickets = self.bridge.take();
+        if tickets.is_empty() {
+            return;
+        }
+        let scrapes = self.reading.cache.lock().scrapes;
+        for ticket in tickets {
+            self.line.answer(ticket);
+        }
+        if self.reading.cache.wait_scraped(scrapes) {
+            self.keeper.save(journal.position());
+        }
+    }
+
     /// Says how reading goes.
     fn publish(&mut self, journal: &Journal, more: bool) {
         let stats = journal.stats();
         let now_is = match self.fault.clone() {
-            // Not even the header of a live file could be read.
-            Some(fault) if stats.newest_realtime == 0 => Status::Down(fault),
+            // Nothing could ever be read. While files rotate there may be no live one for a moment.
+            Some(fault) if stats.files_live == 0 && stats.last_realtime == 0 => Status::Down(fault),
             _ if stats.files_known > 0 => Status::Journal,
             Some(fault) => Status::Down(fault),
             None if self.read_kmsg() => Status::Kmsg,
