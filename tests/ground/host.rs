@@ -83,6 +83,11 @@ impl Host {
         self.dir.file_name().expect("a name").to_string_lossy().into_owned()
     }
 
+    /// A path inside, as it is reached from outside.
+    pub(crate) fn path(&self, inside: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{inside}", self.pid))
+    }
+
     /// The folder that is `/shared` inside.
     pub(crate) fn shared(&self) -> PathBuf {
         self.dir.join("shared")
@@ -143,6 +148,14 @@ impl Host {
     pub(crate) fn write(&self, path: &str, text: &str) {
         fs::write(self.shared().join("file"), text).expect("the shared folder takes a file");
         self.run(60, &["cp", "/shared/file", path]);
+    }
+
+    /// Runs a command inside as a unit of that name until it ends well.
+    pub(crate) fn as_unit(&self, seconds: u32, name: &str, command: &[&str]) {
+        let unit = format!("--unit={name}");
+        let mut all = vec!["systemd-run", "--quiet", "--wait", "--collect", &unit, "--"];
+        all.extend(command);
+        self.run(seconds, &all);
     }
 
     /// What must be gone when the host has ended.
