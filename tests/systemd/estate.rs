@@ -22,6 +22,8 @@ const FIRST: f64 = 300.0;
 const MEMORY: f64 = 4096.0;
 /// How many times that is a failure: CPU time is longer where others share the core's caches.
 const MARGIN: f64 = 2.5;
+/// The same for memory, which nobody else changes.
+const ROOM: f64 = 1.5;
 const SCRAPES: u32 = 60;
 
 /// Families that have each unit of a kind, or of every kind; by label `name` or `unit`.
@@ -215,7 +217,7 @@ fn weight(site: &Site) -> Promise {
     }
     let [empty, full] = ["empty", "exporter"].map(|unit| memory(site, site.pid(unit)));
     note(&format!("{full} KiB beside the {empty} KiB of an empty exporter"));
-    ("KiB for the units", f64::from(full) - f64::from(empty), MEMORY)
+    ("KiB for the units", f64::from(full) - f64::from(empty), MEMORY * ROOM)
 }
 
 #[test]
@@ -238,6 +240,7 @@ fn a_thousand_units_at_the_promised_cost() {
     site.settle();
 
     let mut promises = cost(&site);
+    promises.iter_mut().for_each(|(_, _, most)| *most *= MARGIN);
     promises.push(weight(&site));
     assert_restarts_seen(&site);
     site.assert_kept(usize::MAX);
@@ -245,7 +248,7 @@ fn a_thousand_units_at_the_promised_cost() {
     site.said("whole", "source connected");
     assert_complete(&site, &site.page_of(PORT + 2, "/metrics"));
     assert_eq!(site.complaints(), Vec::<String>::new());
-    let broken: Vec<_> = promises.iter().filter(|(_, is, most)| *is > most * MARGIN).collect();
+    let broken: Vec<_> = promises.iter().filter(|(_, is, most)| is > most).collect();
     assert!(broken.is_empty(), "what, measured, promised: {broken:?}");
 }
 
