@@ -214,8 +214,10 @@ fn info(spec: &Spec<'_>, rows: &mut Rows<'_>) {
     ]);
 }
 
+/// Names in one label; as in kube-state-metrics, no comma stands before the first that is not empty.
 fn joined(names: &[Text<'_>]) -> String {
-    names.iter().map(|name| &**name).collect::<Vec<_>>().join(",")
+    let names = names.iter().map(|name| &**name).skip_while(|name| name.is_empty());
+    names.collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -277,7 +279,7 @@ status: {phase: Released}
             "awsElasticBlockStore: {volumeID: vol-1}",
             "azureDisk: {diskName: disk-1, diskURI: /disks/1}",
             "fc: {wwids: [w1, w2], targetWWNs: [t1, t2], lun: 0}",
-            "fc: {wwids: [w1]}",
+            "fc: {wwids: [\"\", w1, \"\", w2]}",
             "iscsi: {targetPortal: 192.0.2.1, iqn: iqn.2026-01.com.example, lun: 0}",
             "iscsi: {targetPortal: 192.0.2.1, iqn: i, lun: 3, initiatorName: init}",
             "nfs: {server: nfs.example.com, path: /export}",
@@ -291,7 +293,7 @@ status: {phase: Released}
             kube_persistentvolume_info{persistentvolume="v",storageclass="",gce_persistent_disk_name="",ebs_volume_id="vol-1",azure_disk_name="",fc_wwids="",fc_lun="",fc_target_wwns="",iscsi_target_portal="",iscsi_iqn="",iscsi_lun="",iscsi_initiator_name="",nfs_server="",nfs_path="",csi_driver="",csi_volume_handle="",local_path="",local_fs="",host_path="",host_path_type="",reclaim_policy=""} 1
             kube_persistentvolume_info{persistentvolume="v",storageclass="",gce_persistent_disk_name="",ebs_volume_id="",azure_disk_name="disk-1",fc_wwids="",fc_lun="",fc_target_wwns="",iscsi_target_portal="",iscsi_iqn="",iscsi_lun="",iscsi_initiator_name="",nfs_server="",nfs_path="",csi_driver="",csi_volume_handle="",local_path="",local_fs="",host_path="",host_path_type="",reclaim_policy=""} 1
             kube_persistentvolume_info{persistentvolume="v",storageclass="",gce_persistent_disk_name="",ebs_volume_id="",azure_disk_name="",fc_wwids="w1,w2",fc_lun="0",fc_target_wwns="t1,t2",iscsi_target_portal="",iscsi_iqn="",iscsi_lun="",iscsi_initiator_name="",nfs_server="",nfs_path="",csi_driver="",csi_volume_handle="",local_path="",local_fs="",host_path="",host_path_type="",reclaim_policy=""} 1
-            kube_persistentvolume_info{persistentvolume="v",storageclass="",gce_persistent_disk_name="",ebs_volume_id="",azure_disk_name="",fc_wwids="w1",fc_lun="",fc_target_wwns="",iscsi_target_portal="",iscsi_iqn="",iscsi_lun="",iscsi_initiator_name="",nfs_server="",nfs_path="",csi_driver="",csi_volume_handle="",local_path="",local_fs="",host_path="",host_path_type="",reclaim_policy=""} 1
+            kube_persistentvolume_info{persistentvolume="v",storageclass="",gce_persistent_disk_name="",ebs_volume_id="",azure_disk_name="",fc_wwids="w1,,w2",fc_lun="",fc_target_wwns="",iscsi_target_portal="",iscsi_iqn="",iscsi_lun="",iscsi_initiator_name="",nfs_server="",nfs_path="",csi_driver="",csi_volume_handle="",local_path="",local_fs="",host_path="",host_path_type="",reclaim_policy=""} 1
             kube_persistentvolume_info{persistentvolume="v",storageclass="",gce_persistent_disk_name="",ebs_volume_id="",azure_disk_name="",fc_wwids="",fc_lun="",fc_target_wwns="",iscsi_target_portal="192.0.2.1",iscsi_iqn="iqn.2026-01.com.example",iscsi_lun="0",iscsi_initiator_name="",nfs_server="",nfs_path="",csi_driver="",csi_volume_handle="",local_path="",local_fs="",host_path="",host_path_type="",reclaim_policy=""} 1
             kube_persistentvolume_info{persistentvolume="v",storageclass="",gce_persistent_disk_name="",ebs_volume_id="",azure_disk_name="",fc_wwids="",fc_lun="",fc_target_wwns="",iscsi_target_portal="192.0.2.1",iscsi_iqn="i",iscsi_lun="3",iscsi_initiator_name="init",nfs_server="",nfs_path="",csi_driver="",csi_volume_handle="",local_path="",local_fs="",host_path="",host_path_type="",reclaim_policy=""} 1
             kube_persistentvolume_info{persistentvolume="v",storageclass="",gce_persistent_disk_name="",ebs_volume_id="",azure_disk_name="",fc_wwids="",fc_lun="",fc_target_wwns="",iscsi_target_portal="",iscsi_iqn="",iscsi_lun="",iscsi_initiator_name="",nfs_server="nfs.example.com",nfs_path="/export",csi_driver="",csi_volume_handle="",local_path="",local_fs="",host_path="",host_path_type="",reclaim_policy=""} 1
