@@ -135,11 +135,32 @@ const OBJECT: &str = r#"{"metadata":{"name":"a\"b","namespace":"c","uid":"d\\","
 "spec":{"replicas":3,"schedule":"*/5 1-7 * * mon","timeZone":"Europe/Berlin","type":"ClusterIP",
 "containers":[{"name":"e","resources":{"limits":{"cpu":"1500m","a.b/c":"2Gi"}}}],
 "tolerations":[{"key":"t","tolerationSeconds":5}],"taints":[{"key":"k"}],"overhead":{"cpu":"1"},
-"strategy":{"rollingUpdate":{"maxSurge":"25%","maxUnavailable":1}}},
+"strategy":{"rollingUpdate":{"maxSurge":"25%","maxUnavailable":1}},
+"accessModes":["m"],"resources":{"requests":{"storage":"1Gi"}},"claimRef":{"name":"v"},"ingress":[{}],
+"fc":{"lun":1,"wwids":["w"]},"iscsi":{"lun":0},"csi":{"volumeAttributes":{"mounter":"m"}},
+"metrics":[{"type":"Resource","resource":{"name":"cpu","target":{"averageValue":"5m"}}}],
+"behavior":{"scaleUp":{"tolerance":"35m"}},"limits":[{"type":"Pod","min":{"cpu":"1"}}],
+"rules":[{"host":"h","http":{"paths":[{"backend":{"service":{"port":{"number":80}}}},
+{"backend":{"resource":{"kind":"k"}}}]}}],"tls":[{"hosts":["h"]}],"renewTime":"2026-01-02T03:04:05.9Z",
+"signerName":"s","paramRef":{"name":"p"},"source":{"persistentVolumeName":"p"},"validationActions":["Deny"]},
 "status":{"phase":"Running","conditions":[{"type":"Ready","status":"True","reason":"r"}],
 "capacity":{"cpu":"4","memory":"1e3"},"podIPs":[{"ip":"::1"}],"failed":2,
+"hard":{"pods":"1"},"certificate":"YQ==","attached":true,"attachmentMetadata":{"d":"e"},
 "containerStatuses":[{"name":"e","restartCount":7,"state":{"waiting":{"reason":"w"}},
-"lastState":{"terminated":{"exitCode":1,"finishedAt":"2026-01-02T03:04:05.5+01:00"}}}]}}"#;
+"lastState":{"terminated":{"exitCode":1,"finishedAt":"2026-01-02T03:04:05.5+01:00"}}}]},
+"endpoints":[{"addresses":["f"],"conditions":{"ready":true},"hints":{"forZones":[{"name":"z"}]}}],
+"ports":[{"port":1}],"subsets":[{"addresses":[{"ip":"i"}],"ports":[{"port":2}]}],"roleRef":{"kind":"k"},
+"webhooks":[{"name":"w","clientConfig":{"service":{"name":"s"}}}],"imagePullSecrets":[{"name":"s"}]}"#;
+
+#[test]
+fn the_object_is_one_of_every_resource() {
+    for resource in RESOURCES {
+        let options = Settings::default().options(resource).expect("settings");
+        let mut rendered = Rendered::default();
+        resource.render(OBJECT.as_bytes(), &options, &mut rendered).expect(resource.name);
+        assert!(!rendered.lines().is_empty(), "{}", resource.name);
+    }
+}
 
 proptest! {
     #[test]
