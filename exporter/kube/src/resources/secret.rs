@@ -1,8 +1,8 @@
 //! `v1` Secrets: that they are there, and what owns them. Their contents are never asked for.
 //!
 //! The type stands beside `metadata`, so that it is known only where what lists the objects gives it
-//! along; a table of the API server (`as=Table`, since Kubernetes 1.10) has it in a column without
-//! the contents.
+//! along. A table of the API server (`as=Table;v=v1;g=meta.k8s.io`) has it in its column Type, in
+//! lists and in watches, beside the metadata and without the contents.
 
 use crate::{
     Resource, metadata,
