@@ -240,7 +240,9 @@ fn a_thousand_units_at_the_promised_cost() {
     site.settle();
 
     let mut promises = cost(&site);
-    promises.iter_mut().for_each(|(_, _, most)| *most *= MARGIN);
+    for (_, _, most) in &mut promises {
+        *most *= MARGIN;
+    }
     promises.push(weight(&site));
     assert_restarts_seen(&site);
     site.assert_kept(usize::MAX);
