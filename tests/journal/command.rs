@@ -1,10 +1,11 @@
 //! `hybrid-exporter journal` beside `journalctl`: the same entries by unit, priority and time.
 
-use super::{entries, host};
+use super::{counted::now, entries, host};
 use crate::{
     ground::host::Host,
     support::{EXPORTER, child, skip},
 };
+use std::time::Duration;
 
 /// The lines that the command prints about a host's journal.
 fn ours(host: &Host, args: &[&str]) -> Vec<String> {
@@ -44,8 +45,12 @@ fn counts_and_lines_are_journalctls() {
         write(unit, &format!("1500 {number}"));
         host.run(20, &["journalctl", "--rotate"]);
     }
-    let since = host.run(5, &["date", "+%s"]);
-    let since = format!("@{}", since.trim());
+    // The next second: what was written until now is before it.
+    let next = now() / 1_000_000 + 1;
+    child::wait("the next second", Duration::from_mins(1), || {
+        (now() / 1_000_000 >= next).then_some(())
+    });
+    let since = format!("@{next}");
     write(units[0], "200 9");
     host.run(20, &["journalctl", "--sync"]);
     for unit in units {

@@ -6,7 +6,7 @@ use super::{
     counted::{
         Counts, STATE, counted, expected, exporter, now, page, quiet, serving, sum, units, value,
     },
-    directory, entries, host, journals, oracle,
+    directory, entries, host, journals, oracle, rotate,
 };
 use crate::{
     ground::host::Host,
@@ -89,7 +89,7 @@ fn damaged_files_cost_what_is_in_them() {
     exporter(&host);
     quiet(&host);
     host.run(20, &["systemctl", "stop", "exporter"]);
-    host.run(30, &["journalctl", "--rotate"]);
+    rotate(&host);
     let old = journals(&directory(&host));
     let since = now();
     for seed in 1..=3 {
@@ -134,7 +134,7 @@ fn damaged_files_cost_what_is_in_them() {
 fn write(host: &Host, seed: u8) {
     let command = entries(&format!("900 {seed}"));
     host.as_unit(60, &format!("writer{seed}"), &command.split(' ').collect::<Vec<_>>());
-    host.run(30, &["journalctl", "--rotate"]);
+    rotate(host);
 }
 
 /// Makes the size of the middle entry's object 0; how many entries stand before it.

@@ -4,7 +4,7 @@
 use super::{
     Canon, canon,
     counted::{Counts, STATE, counted, expected, exporter, now, page, quiet, serving, sum, units},
-    directory, entries, host, journals, oracle,
+    directory, entries, host, journals, oracle, rotate,
 };
 use crate::{
     ground::host::Host,
@@ -196,7 +196,7 @@ fn entries_of(file: &Path) -> usize {
 
 /// All files that there were, those that were deleted as copies, in the order of their entries.
 fn kept(host: &Host) -> Vec<PathBuf> {
-    host.run(30, &["journalctl", "--rotate"]);
+    rotate(host);
     let mut files = BTreeMap::new();
     for dir in [directory(host), host.path("/var/log/kept")] {
         for file in journals(&dir).into_iter().filter(|file| file.to_string_lossy().contains('@')) {

@@ -42,10 +42,16 @@ fn entries(args: &str) -> String {
 
 /// The host's journal files that nobody writes any more, among them all that was written until now.
 fn archived(host: &Host) -> Vec<PathBuf> {
-    host.run(20, &["journalctl", "--rotate"]);
+    rotate(host);
     let mut files = journals(&directory(host));
     files.retain(|path| path.to_string_lossy().contains('@'));
     files
+}
+
+/// Rotates the files behind what was written until now: what journald's socket still holds would come after.
+fn rotate(host: &Host) {
+    host.run(30, &["journalctl", "--sync"]);
+    host.run(30, &["journalctl", "--rotate"]);
 }
 
 /// The folder of the host's journal files.
