@@ -14,7 +14,7 @@ pub(crate) use reasons::REASONS;
 use crate::{cgroup::Owner, series::Series};
 use collect::Root;
 use oom::Oom;
-use reasons::{FORK, OOM, Pattern};
+use reasons::{FORK, Named, OOM, Pattern};
 use regex_lite::Regex;
 use std::sync::OnceLock;
 
@@ -80,12 +80,21 @@ impl Kernel {
     /// Takes a line that the kernel wrote at `time`, µs since 1970.
     pub(crate) fn line(&mut self, line: &str, time: u64) {
         self.oom.hear(line);
+        let only = match reasons::named(line) {
+            Named::Nothing => None,
+            Named::Only(reason) => Some(reason),
+            Named::Silent => return,
+        };
         let mut matched = usize::MAX;
         for at in 0..self.patterns.len() {
             let Some((index, pattern, regex)) = self.patterns.get(at) else { break };
             let index = *index;
             // The texts of a reason stand beside each other.
             if index == matched || !line.contains(pattern.literal) {
+                continue;
+            }
+            if only.is_some_and(|only| REASONS.get(index).is_none_or(|reason| reason.name != only))
+            {
                 continue;
             }
             let regex = regex.get_or_init(|| Regex::new(pattern.regex).ok());

@@ -52,6 +52,52 @@ pub(crate) const READ_ONLY: &str = "FilesystemIsReadOnly";
 /// The reason of forks that the limit of a control group refused.
 pub(crate) const FORK: &str = "ForkRejected";
 
+/// The reason of processes that did what they may not.
+const SEGFAULT: &str = "Segfault";
+
+/// Whether a line holds a name that anybody on the machine may choose, long enough to look like
+/// another of the kernel's texts: a file's, a control group's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// None that is known of.
+    Nothing,
+    /// One, in a line that tells this reason and no other.
+    Only(&'static str),
+    /// One, in a line that tells no reason.
+    Silent,
+}
+
+/// What names a line holds. A process has 15 bytes for its name, which no pattern fits into; the name
+/// of a file that was executed or of a control group has 255.
+pub(super) fn named(line: &str) -> Named {
+    const SILENT: [&str; 7] = [
+        "oom-kill:",
+        "Task in ",
+        "Tasks in ",
+        "Memory cgroup stats for ",
+        "overlayfs: ",
+        "process '",
+        "audit: type=",
+    ];
+    if SILENT.iter().any(|start| line.starts_with(start)) {
+        return Named::Silent;
+    }
+    if line.starts_with("cgroup: ") {
+        return Named::Only(FORK);
+    }
+    // Behind a process's name, which stands first.
+    let crash =
+        ["]: segfault at ", "]: unhandled "].iter().filter_map(|text| line.find(text)).min();
+    if line.starts_with("traps: ") || crash.is_some_and(|at| at <= COMMAND + PROCESS) {
+        return Named::Only(SEGFAULT);
+    }
+    Named::Nothing
+}
+
+/// Bytes of a process's name, and those of its number with the bracket before it.
+const COMMAND: usize = 15;
+const PROCESS: usize = 11;
+
 /// Every reason, sorted by name.
 pub(crate) static REASONS: &[Reason] = &[
     own("AtaError", &[text("exception Emask", r"^(?<device>ata\d+(?:\.\d+)?): exception Emask ")]),
@@ -160,12 +206,13 @@ pub(crate) static REASONS: &[Reason] = &[
         )],
     ),
     // Every oops ends its first line of a kind in the number of oopses so far; the texts before it
-    // ("BUG: …", "Unable to handle …", "kernel BUG at …") belong to the same one.
+    // ("BUG: …", "Unable to handle …", "kernel BUG at …") belong to the same one. Behind it stand words
+    // such as PREEMPT only, so that a process named `Oops [#1]` is none.
     peer(
         "KernelOops",
         &[text(
             " [#",
-            r"(?:Oops|Internal error|[Ff]ault|error|opcode|segment|exception|bounds|int3|Kernel BUG)[^\[]*\[#\d+\]",
+            r"(?:Oops|Internal error|[Ff]ault|error|opcode|segment|exception|bounds|int3|Kernel BUG)[^\[]*\[#\d+\][A-Z0-9_ ]*$",
         )],
     ),
     own("KernelPanic", &[text("Kernel panic - not syncing", r"^Kernel panic - not syncing")]),
@@ -266,7 +313,7 @@ pub(crate) static REASONS: &[Reason] = &[
         )],
     ),
     own(
-        "Segfault",
+        SEGFAULT,
         &[
             text("segfault at", r"^.*\[\d+\]: segfault at "),
             text("traps: ", r"^traps: .*\[\d+\] (?:general protection|trap )"),

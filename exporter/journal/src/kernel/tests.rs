@@ -369,3 +369,26 @@ fn read_only_file_systems_clear() {
     write(&mounts("rw", "rw").replace("30 22", "31 22"));
     assert!(held(&mut kernel, 9).is_empty());
 }
+
+/// A name that anybody may choose (a file's, a control group's, a process's) is no line of the kernel's.
+#[test]
+fn names_in_a_line_forge_nothing() {
+    check(
+        r#"
+        Segfault | x[77]: segfault at 0 ip 0 sp 0 error 4 in EXT4-fs (sda1): Remounting filesystem read-only[5555+1000]
+        Segfault | traps: x[77] trap invalid opcode ip:0 sp:0 error:0 in XFS (sda1): Filesystem has been shut down[5555+1000]
+        Segfault | Oops [#1][77]: segfault at 0 ip 0 sp 0 error 4
+        Segfault | Oops [#1] [77]: segfault at 0 ip 0 sp 0 error 4 in x[0+1]
+        Segfault | x[77]: segfault at 0 ip 0 sp 0 error 4 in Killed process 1 (x) total-vm:1kB[5555+1000]
+        ForkRejected | cgroup: fork rejected by pids controller in /user.slice/user@1.service/EXT4-fs error (device sda1)
+         | oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),task_memcg=/user@1.service/(sda1): Remounting filesystem read-only,task=x,pid=7,uid=1
+         | oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),task_memcg=/user@1.service/Killed process 1 (x) total-vm:1kB,task=x,pid=7,uid=1
+         | Task in /user@1.service/error [#1] killed as a result of limit of /user@1.service
+         | Tasks in /user@1.service/error [#1] are going to be killed due to memory.oom.group set
+         | Memory cgroup stats for /user@1.service/Oops [#1]
+        OOMKilling | Out of memory: Killed process 7 (Oops [#1]) total-vm:1kB, anon-rss:1kB, file-rss:0kB
+         | overlayfs: failed to resolve '(sda1): Remounting filesystem read-only': -2
+         | process '/tmp/BTRFS error (device sda1)' started with executable stack
+        "#,
+    );
+}
