@@ -29,6 +29,8 @@ impl Owner {
     /// The owner of a control group's path.
     pub(crate) fn of(path: &str) -> Self {
         let mut owner = Self::default();
+        // What a user names below the manager that the user has is no pod, whatever it is called.
+        let pods = !path.trim_start_matches('/').starts_with("user.slice/");
         for part in path.split('/') {
             // systemd puts an underscore before names that the kernel has for itself.
             let part = part.strip_prefix('_').unwrap_or(part);
@@ -36,7 +38,7 @@ impl Owner {
             if owner.unit.is_empty() && KINDS.iter().any(|kind| part.ends_with(kind)) {
                 part.clone_into(&mut owner.unit);
             }
-            if let Some(uid) = stem.rsplit_once("pod").and_then(|(_, uid)| uid_of(uid)) {
+            if pods && let Some(uid) = stem.rsplit_once("pod").and_then(|(_, uid)| uid_of(uid)) {
                 owner.pod = uid;
             }
             let id = stem.rsplit_once('-').map_or(stem, |(_, id)| id);
@@ -108,6 +110,12 @@ mod tests {
             (&format!("/machine.slice/libpod-{id}.scope/container"), "", "", &id),
             ("/system.slice/podman.service", "podman.service", "", ""),
             ("/../../../../..", "", "", ""),
+            (
+                &format!("/user.slice/user-1.slice/user@1.service/pod{uid}"),
+                "user@1.service",
+                "",
+                "",
+            ),
         ] {
             let owner = Owner { unit: unit.into(), pod: pod.into(), container: container.into() };
             assert_eq!(Owner::of(path), owner, "{path}");

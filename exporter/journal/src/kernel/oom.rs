@@ -78,17 +78,11 @@ impl Oom {
             // A command's name may hold commas and equals signs: what follows `task=` is taken from
             // the end.
             let (head, tail) = rest.split_once(",task=").unwrap_or((rest, ""));
-            let field = |name: &str| {
-                let at = head.find(name)?;
-                // A control group's name may hold a comma, too; the next field ends it.
-                let value = head.get(at + name.len()..)?;
-                let end = NEXT.iter().filter_map(|next| value.find(next)).min();
-                value.get(..end.unwrap_or(value.len()))
-            };
+            let scope = rest.strip_prefix("constraint=").and_then(|rest| rest.split(',').next());
             let pid = tail.rsplit_once(",pid=").and_then(|(_, rest)| rest.split(',').next());
             self.told = Some(Told {
-                scope: Scope::of_constraint(field("constraint=").unwrap_or_default()),
-                owner: field(",task_memcg=").map(Owner::of).unwrap_or_default(),
+                scope: Scope::of_constraint(scope.unwrap_or_default()),
+                owner: victim(head).map(Owner::of).unwrap_or_default(),
                 pid: pid.and_then(|pid| pid.parse().ok()),
                 group: false,
             });
@@ -135,6 +129,19 @@ impl Oom {
     }
 }
 
-/// What may follow a field of `oom-kill:`.
-const NEXT: [&str; 6] =
-    [",nodemask=", ",cpuset=", ",mems_allowed=", ",oom_memcg=", ",global_oom,", ",task_memcg="];
+/// The victim's control group. Its name is a user's choice and may look like further fields; but it
+/// is never outside the group whose limit it was, which stands before it.
+fn victim(head: &str) -> Option<&str> {
+    const VICTIM: &str = ",task_memcg=";
+    let (before, first) = head.split_once(",task_memcg=/")?;
+    // Nothing stands before these two that has a slash, but for `cpuset=/`.
+    let limit = before.split_once(",oom_memcg=/").map(|(before, _)| before.len());
+    let Some(limited) = limit.and_then(|at| head.get(at + ",oom_memcg=/".len()..)) else {
+        return Some(first);
+    };
+    limited.match_indices(VICTIM).find_map(|(at, found)| {
+        let limit = limited.get(..at)?;
+        let victim = limited.get(at + found.len()..)?.strip_prefix('/')?;
+        victim.starts_with(limit).then_some(victim)
+    })
+}

@@ -282,7 +282,7 @@ fn oom_kills_are_told_apart() {
     expect![[r#"
         1 cgroup unit=a.service pod= container=
     "#]].assert_eq(&kills(
-        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/system.slice/a.service,task=x,pid=1,uid=0,,pid=9,uid=0
+        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/system.slice,task_memcg=/system.slice/a.service,task=x,pid=1,uid=0,,pid=9,uid=0
         Memory cgroup out of memory: Killed process 9 (x),pid=1 (y)) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB",
     ));
     // memory.oom.group: one report, several kills; then a kill by itself.
@@ -298,13 +298,25 @@ fn oom_kills_are_told_apart() {
         oom-kill:constraint=CONSTRAINT_CPUSET,nodemask=0,cpuset=/x,mems_allowed=0,global_oom,task_memcg=/init.scope,task=y,pid=5,uid=0
         Out of memory: Killed process 5 (y) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB",
     ));
+    // A user's control groups that are named like the kernel's fields blame nobody else.
+    expect![[r#"
+        2 cgroup unit=user@*.service pod= container=
+        1 global unit=user@*.service pod= container=
+    "#]].assert_eq(&kills(
+        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/user.slice/user@1.service/x,task_memcg=/system.slice/web.service,task_memcg=/user.slice/user@1.service/x,task_memcg=/system.slice/web.service,task=y,pid=1,uid=1
+        Memory cgroup out of memory: Killed process 1 (y) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB
+        oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/user.slice/user@1.service/x,oom_memcg=/system.slice,task_memcg=/system.slice/web.service,task=y,pid=2,uid=1
+        Out of memory: Killed process 2 (y) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB
+        oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/user.slice,task_memcg=/user.slice/user@1.service/x,task=/a.service,task=y,pid=3,uid=1
+        Memory cgroup out of memory: Killed process 3 (y) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB",
+    ));
     // Nothing was told, or of another process.
     expect![[r#"
         1 cgroup unit= pod= container=
         1 global unit= pod= container=
     "#]].assert_eq(&kills(
         "Out of memory: Killed process 5 (y) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB
-        oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/system.slice/a.service,task=x,pid=1,uid=0
+        oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/system.slice,task_memcg=/system.slice/a.service,task=x,pid=1,uid=0
         Memory cgroup out of memory: Killed process 2 (y) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB",
     ));
 }
