@@ -31,8 +31,9 @@ pub(crate) enum What {
     Transport(u8),
     /// `_SYSTEMD_UNIT`
     Unit(UnitId),
-    /// `COREDUMP_UNIT`, `OBJECT_SYSTEMD_UNIT` or `UNIT`, the first of which wins.
-    Subject(u8, UnitId),
+    /// `COREDUMP_UNIT`, `OBJECT_SYSTEMD_UNIT` or `UNIT`, the first of which wins. Anybody can write
+    /// them: a unit that has no number gets one only where the entry is believed.
+    Subject(u8, Option<UnitId>),
     /// `_UID=0`
     Root,
     /// `SYSLOG_FACILITY=0`
@@ -75,9 +76,9 @@ pub(crate) fn classify(head: Head<'_>, units: &mut Units, rules: &Rules) -> Verd
             What::Transport(known.and_then(|at| at.try_into().ok()).unwrap_or(OTHER))
         }
         b"_SYSTEMD_UNIT" => What::Unit(units.id(value)),
-        b"COREDUMP_UNIT" => What::Subject(0, units.id(value)),
-        b"OBJECT_SYSTEMD_UNIT" => What::Subject(1, units.id(value)),
-        b"UNIT" => What::Subject(2, units.id(value)),
+        b"COREDUMP_UNIT" => What::Subject(0, units.known(value)),
+        b"OBJECT_SYSTEMD_UNIT" => What::Subject(1, units.known(value)),
+        b"UNIT" => What::Subject(2, units.known(value)),
         b"_UID" if value == b"0" => What::Root,
         b"SYSLOG_FACILITY" if value == b"0" => What::KernelFacility,
         b"SYSLOG_IDENTIFIER" if value == b"kernel" => What::KernelName,
@@ -87,6 +88,7 @@ pub(crate) fn classify(head: Head<'_>, units: &mut Units, rules: &Rules) -> Verd
     let class = Class { what, rules: rules.fulfilled(name, value) };
     // Each entry has its own.
     let unique = name.starts_with(b"_SOURCE_")
+        || matches!(what, What::Subject(_, None))
         || name.starts_with(b"COREDUMP_") && what == What::Other
         || matches!(name, b"SYSLOG_RAW" | b"SYSLOG_TIMESTAMP" | b"N_DROPPED" | b"CPU_USAGE_NSEC");
     if unique { Verdict::Unique(class) } else { Verdict::Shared(class) }

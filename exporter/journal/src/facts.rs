@@ -58,6 +58,8 @@ pub(crate) struct Gatherer {
     field: Vec<u8>,
 }
 
+/// A field that names a unit; one byte more tells that it is too long.
+const NAME_BYTES: usize = "OBJECT_SYSTEMD_UNIT=".len() + 256;
 /// What is read of a message: enough for a pattern and a line of evidence.
 const ERROR_BYTES: usize = 320;
 /// The kernel's longest record.
@@ -121,7 +123,7 @@ impl Gatherer {
     pub(crate) fn gather(&mut self, entry: &mut impl Record) -> Facts {
         let Self { cache, units, rules, .. } = self;
         let mut facts = Facts::new(entry.time());
-        let (mut unit, mut subject) = (UnitId::NONE, None::<(u8, UnitId)>);
+        let (mut unit, mut subject) = (UnitId::NONE, None::<(u8, Option<UnitId>, usize)>);
         let (mut root, mut facility, mut name) = (false, false, false);
         let (mut message, mut hidden, mut fulfilled) = (None, [None; MAX_HIDDEN], 0);
         for index in 0..entry.len() {
@@ -142,8 +144,8 @@ impl Gatherer {
                 What::Transport(transport) => facts.transport = transport,
                 What::Unit(id) => unit = id,
                 What::Subject(rank, id) => {
-                    if subject.is_none_or(|(known, _)| rank < known) {
-                        subject = Some((rank, id));
+                    if subject.is_none_or(|(known, ..)| rank < known) {
+                        subject = Some((rank, id, index));
                     }
                 }
                 What::Root => root = true,
@@ -153,8 +155,11 @@ impl Gatherer {
             }
         }
         facts.kernel = facts.transport == classes::KERNEL && facility && name;
+        let subject = subject.filter(|_| root || unit == self.coredump);
+        let subject =
+            subject.map(|(_, id, index)| id.unwrap_or_else(|| self.believe(entry, index)));
         facts.unit = match subject {
-            Some((_, id)) if id != UnitId::NONE && (root || unit == self.coredump) => id,
+            Some(id) if id != UnitId::NONE => id,
             _ if facts.kernel => UnitId::KERNEL,
             _ => unit,
         };
@@ -174,6 +179,13 @@ impl Gatherer {
             self.match_rules(entry, fulfilled, &mut facts);
         }
         facts
+    }
+
+    /// The number of a unit that is heard of for the first time.
+    fn believe(&mut self, entry: &mut impl Record, index: usize) -> UnitId {
+        entry.read(index, NAME_BYTES, &mut self.field);
+        let at = self.field.iter().position(|b| *b == b'=');
+        at.and_then(|at| self.field.get(at + 1..)).map_or(UnitId::NONE, |name| self.units.id(name))
     }
 
     /// Reads the message without its name; where no field is seen to be it, one of the hidden ones may.

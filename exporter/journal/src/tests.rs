@@ -203,6 +203,25 @@ fn an_entry_counts_for_the_unit_that_it_is_about() {
     ]));
 }
 
+/// Numbers for units are bounded and never given back: one that nobody believes in takes none.
+#[test]
+fn units_that_are_only_claimed_leave_room_for_real_ones() {
+    let mut played = Played::new(&[]);
+    for n in 0..9000 {
+        played.entry(&format!(
+            "PRIORITY=3\n_UID=1000\n_SYSTEMD_UNIT=user@1000.service\nUNIT=u{n}x.service\nMESSAGE=x"
+        ));
+    }
+    played.entry("PRIORITY=3\n_SYSTEMD_UNIT=web.service\nMESSAGE=x");
+    played.entry("PRIORITY=3\n_UID=0\n_PID=1\nUNIT=db.service\nMESSAGE=x");
+    expect![[r#"
+        hybrid_journal_unit_entries_total{unit="db.service",priority="err"} 1
+        hybrid_journal_unit_entries_total{unit="user@*.service",priority="err"} 9000
+        hybrid_journal_unit_entries_total{unit="web.service",priority="err"} 1
+    "#]]
+    .assert_eq(&played.shown(&["hybrid_journal_unit_"]));
+}
+
 #[test]
 fn only_the_kernel_speaks_for_the_kernel() {
     let kill =

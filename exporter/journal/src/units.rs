@@ -51,25 +51,35 @@ impl Units {
 
     /// The number of a unit, as a field has its name.
     pub(crate) fn id(&mut self, name: &[u8]) -> UnitId {
-        let Ok(name) = std::str::from_utf8(name) else { return UnitId::OTHER };
-        if name.is_empty() {
-            return UnitId::NONE;
-        }
-        if name.len() > MAX_BYTES || !name.contains('.') || name.chars().any(char::is_control) {
-            return UnitId::OTHER;
-        }
-        let name = folded(name);
-        if let Some(id) = self.ids.get(&*name) {
-            return *id;
-        }
+        let folded = match self.find(name) {
+            Ok(id) => return id,
+            Err(folded) => folded,
+        };
         let Some(id) =
             u16::try_from(self.names.len()).ok().filter(|_| self.names.len() < MAX_NAMES)
         else {
             return UnitId::OTHER;
         };
-        self.names.push(name.as_ref().into());
-        self.ids.insert(name.into_owned().into_boxed_str(), UnitId(id));
+        self.names.push(folded.as_ref().into());
+        self.ids.insert(folded.into_owned().into_boxed_str(), UnitId(id));
         UnitId(id)
+    }
+
+    /// The number of a unit that has one: what anybody claims takes none.
+    pub(crate) fn known(&self, name: &[u8]) -> Option<UnitId> {
+        self.find(name).ok()
+    }
+
+    fn find<'n>(&self, name: &'n [u8]) -> Result<UnitId, Cow<'n, str>> {
+        let Ok(name) = std::str::from_utf8(name) else { return Ok(UnitId::OTHER) };
+        if name.is_empty() {
+            return Ok(UnitId::NONE);
+        }
+        if name.len() > MAX_BYTES || !name.contains('.') || name.chars().any(char::is_control) {
+            return Ok(UnitId::OTHER);
+        }
+        let name = folded(name);
+        self.ids.get(&*name).copied().ok_or(name)
     }
 
     pub(crate) fn name(&self, id: UnitId) -> &str {
