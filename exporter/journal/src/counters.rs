@@ -23,8 +23,10 @@ const NO_PRIORITY: usize = 8;
 
 /// Lines of evidence that a unit has.
 const LINES: usize = 5;
-/// Bytes of a line of evidence.
+/// Bytes of a line of evidence as it is shown.
 const LINE_BYTES: usize = 240;
+/// Bytes that are kept of it: a secret that the end of the line would cut is still known by its form.
+const KEPT_BYTES: usize = 312;
 
 #[derive(Debug)]
 pub(crate) struct Counters {
@@ -183,7 +185,7 @@ impl Counters {
             unit: unit.into(),
             time,
             priority: PRIORITIES.get(usize::from(priority)).unwrap_or(&"none"),
-            text: mask_secrets(&String::from_utf8_lossy(&text)).into_owned(),
+            text: shown_text(&text),
         };
         all.into_iter().map(shown).collect()
     }
@@ -207,10 +209,17 @@ impl Row {
         let full = self.evidence.len() >= LINES;
         let mut line = if full { self.evidence.pop_front() } else { None }.unwrap_or_default();
         line.text.clear();
-        line.text.extend_from_slice(message.get(..LINE_BYTES).unwrap_or(message));
+        line.text.extend_from_slice(message.get(..KEPT_BYTES).unwrap_or(message));
         (line.time, line.priority) = (time, priority);
         self.evidence.push_back(line);
     }
+}
+
+/// A line's beginning, secrets masked.
+fn shown_text(line: &[u8]) -> String {
+    let mut text = mask_secrets(&String::from_utf8_lossy(line)).into_owned();
+    text.truncate(text.floor_char_boundary(LINE_BYTES));
+    text
 }
 
 fn increment(counts: &mut [u64], index: usize) {

@@ -13,28 +13,23 @@ use std::{borrow::Cow, sync::LazyLock};
 const MASK: &str = "***";
 
 /// Words that tell that a key's value is a secret; a line with none of them is not searched for keys.
-const WORDS: [&str; 15] = [
-    "password",
-    "passwd",
-    "passphrase",
+const WORDS: [&str; 10] = [
+    "pass",
     "pwd",
     "secret",
     "token",
-    "apikey",
-    "api_key",
-    "api-key",
-    "access_key",
-    "private_key",
+    "key",
     "credential",
     "authorization",
     "cookie",
     "bearer",
+    "sess",
 ];
 
 /// A key that names a secret, and its value: in quotes, or up to what ends a value.
 static KEYED: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r#"(?i)((?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|authorization|cookie)[\w.-]*\\?["']?\s*(?:=>|[:=])\s*)(?:(?:bearer|basic|digest|token|apikey)\s+[^\s"',;]+|\\"(?:[^"\\]|\\[^"])*(?:\\")?|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&"'}\])]+)"#,
+        r#"(?i)((?:(?:password|passwd|passphrase|pwd|secret|token|(?:api|access|private|account|shared|encryption|signing|master|session)[_-]?key|credentials?|authorization|cookie|session_?id|sessid)[\w.-]*|(?:\b|_)pass(?:code)?)\\?["']?\s*(?:=>|[:=])\s*)(?:(?:bearer|basic|digest|token|apikey)\s+[^\s"',;]+|\\"(?:[^"\\]|\\[^"])*(?:\\")?|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&"'}\])]+)"#,
     )
 });
 
@@ -45,10 +40,32 @@ static OPTION: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// A header with a scheme, whichever, and what follows it.
+static AUTHORIZATION: LazyLock<Regex> =
+    LazyLock::new(|| regex(r#"(?i)(authorization\s*[:=]\s*)[a-z][\w-]*\s+[^\s"',;\\]+"#));
+
+/// Cookies, one behind the other.
+static COOKIES: LazyLock<Regex> =
+    LazyLock::new(|| regex(r#"(?i)(cookie\s*[:=]\s*)[^\s;"'\\]+(?:;\s*[^\s;"'\\]+)*"#));
+
+/// A password in quotes, and an element of XML.
+static QUOTED: LazyLock<Regex> =
+    LazyLock::new(|| regex(r#"(?i)((?:password|passwd|passphrase)\s+)(?:'[^']+'|"[^"]+")"#));
+static ELEMENT: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?i)(<[\w:.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key)[\w:.-]*(?:\s[^<>]*)?>)[^<]+(</)",
+    )
+});
+
+/// What lets the holder of a URL in.
+static SIGNATURE: LazyLock<Regex> =
+    LazyLock::new(|| regex(r#"(?i)((?:signature|[?&;]sig)=)[^\s,;&"']+"#));
+
 static BEARER: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)\b(bearer\s+)[a-z0-9._~+/=-]{8,}"));
 
-/// User name and password in a URL.
-static USERINFO: LazyLock<Regex> = LazyLock::new(|| regex(r#"(://)[^/\s"'<>]+@"#));
+/// User name and password in a URL; a password may have a slash, where what stands before it is no port.
+static USERINFO: LazyLock<Regex> =
+    LazyLock::new(|| regex(r#"(://)(?:[^/\s"'<>]+|[^/\s"'<>:@\[]*:\d*[^\d/\s"'<>][^\s"'<>]*)@"#));
 
 /// What is a secret by its form.
 static FORMS: LazyLock<Regex> = LazyLock::new(|| {
@@ -78,9 +95,16 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     replace(&mut masked, &FORMS, |_| MASK.to_owned());
     if WORDS.iter().any(|word| lower.contains(word)) {
         let keep = |c: &Captures<'_>| format!("{}{MASK}", group(c, 1));
+        replace(&mut masked, &AUTHORIZATION, keep);
+        replace(&mut masked, &COOKIES, keep);
+        replace(&mut masked, &ELEMENT, |c| format!("{}{MASK}{}", group(c, 1), group(c, 2)));
+        replace(&mut masked, &QUOTED, keep);
         replace(&mut masked, &KEYED, keep);
         replace(&mut masked, &OPTION, keep);
         replace(&mut masked, &BEARER, keep);
+    }
+    if lower.contains("sig") {
+        replace(&mut masked, &SIGNATURE, |c| format!("{}{MASK}", group(c, 1)));
     }
     if text.len() >= 48 {
         replace(&mut masked, &BASE64, |c| match group(c, 0) {
@@ -136,7 +160,27 @@ mod tests {
             ("got bearer abcdefghij from a", "got bearer *** from a"),
             ("GET /?access_token=abc&x=1 200", "GET /?access_token=***&x=1 200"),
             ("X-Api-Key: 12345", "X-Api-Key: ***"),
-            ("Set-Cookie: sid=abc; Path=/", "Set-Cookie: ***; Path=/"),
+            ("Set-Cookie: sid=abc; Path=/", "Set-Cookie: ***"),
+            ("Cookie: theme=dark; session=abc; x=y' -v", "Cookie: ***' -v"),
+            ("Authorization: Negotiate YIIabc== next", "Authorization: *** next"),
+            ("Authorization: SSWS 00abc", "Authorization: ***"),
+            (
+                "Authorization: AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=h, Signature=abc",
+                "Authorization: ***, SignedHeaders=h, Signature=***",
+            ),
+            ("<password>hunter2</password>", "<password>***</password>"),
+            ("<Password type=\"x\">hunter2</Password>", "<Password type=\"x\">***</Password>"),
+            ("dial postgres://me:p/ss@db:5432/x", "dial postgres://***@db:5432/x"),
+            ("see http://host:80/a@b", "see http://host:80/a@b"),
+            ("GET /x?sv=1&sig=abc%3D&se=2", "GET /x?sv=1&sig=***&se=2"),
+            ("GET /x?X-Amz-Signature=abc&y=1", "GET /x?X-Amz-Signature=***&y=1"),
+            ("AccountName=a;AccountKey=abc==;x", "AccountName=a;AccountKey=***;x"),
+            ("encryption_key=abc signing-key: abc", "encryption_key=*** signing-key: ***"),
+            ("PHPSESSID=abc session_id=abc", "PHPSESSID=*** session_id=***"),
+            ("pass=hunter2 passcode: 1234", "pass=*** passcode: ***"),
+            ("compass=north bypass: on", "compass=north bypass: on"),
+            ("password is wrong, token is expired", "password is wrong, token is expired"),
+            ("password 'hunter2' rejected", "password *** rejected"),
             ("dial postgres://me:p@ss@db:5432/x failed", "dial postgres://***@db:5432/x failed"),
             ("amqp://guest@mq", "amqp://***@mq"),
             ("see https://example.org/@me", "see https://example.org/@me"),
@@ -160,9 +204,17 @@ mod tests {
 
     #[test]
     fn masking_twice_changes_nothing() {
-        for text in
-            ["password=hunter2", "a://b:c@d", "--token x y", "Authorization: Bearer abcdefgh"]
-        {
+        for text in [
+            "password=hunter2",
+            "a://b:c@d",
+            "--token x y",
+            "Authorization: Bearer abcdefgh",
+            "Cookie: a=b; c=d",
+            "<token>x</token>",
+            "password 'x'",
+            "?sig=x&signature=y",
+            "a://b:c/d@e",
+        ] {
             let once = mask_secrets(text).into_owned();
             assert_eq!(mask_secrets(&once), once);
         }

@@ -270,8 +270,15 @@ fn evidence_is_masked_and_bounded() {
         a.service err n7 password=*** yyyy
         a.service err n6 password=*** yyyy"#]]
     .assert_eq(&texts.join("\n"));
-    assert!(evidence.iter().all(|line| line.text.len() <= 250));
+    assert!(evidence.iter().all(|line| line.text.len() <= 240));
     assert_eq!(played.cache.evidence(100).len(), 6);
+    // One that the end of the line cuts; one that takes more place masked than as it was.
+    let jwt = concat!("ey", "JhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl");
+    played.entry(&format!("PRIORITY=3\nMESSAGE={} {jwt}", "x ".repeat(115)));
+    played.entry(&format!("PRIORITY=3\nMESSAGE={}", "pwd=é ".repeat(80)));
+    let texts: Vec<String> =
+        played.cache.evidence(2).into_iter().map(|evidence| evidence.text).collect();
+    assert!(texts.iter().all(|text| !text.contains("eyJ") && text.len() <= 240), "{texts:?}");
 }
 
 #[test]
