@@ -86,7 +86,7 @@ static ENTRIES: [Family; 12] = [
     ),
     Family::counter(
         "hybrid_journal_unit_overflow_total",
-        "Entries and events counted as unit=other, because there were units enough.",
+        "Entries and events counted as unit=other: there were units enough, or the name is no unit's.",
         &[],
     ),
     Family::counter(

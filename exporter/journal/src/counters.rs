@@ -140,7 +140,8 @@ impl Counters {
     /// The unit that is counted: `other` where no more have a row of their own.
     fn counted(&mut self, unit: UnitId) -> UnitId {
         let known = self.rows.get(unit.index()).is_some_and(Option::is_some);
-        if known || self.row_count < self.max_units {
+        // Beyond the numbers that there are, a unit is `other` before it comes here.
+        if unit != UnitId::OTHER && (known || self.row_count < self.max_units) {
             return unit;
         }
         self.overflow += 1;

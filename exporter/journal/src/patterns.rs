@@ -88,7 +88,10 @@ impl Patterns {
     pub(crate) fn rows(&mut self) -> (Vec<Counted>, BTreeMap<String, String>) {
         let mut templates = BTreeMap::new();
         let mut rows = Vec::new();
-        for ((unit, hash), row) in &mut self.rows {
+        // Two units' first messages may be masked in two ways: the same one is shown each time.
+        let mut sorted: Vec<_> = self.rows.iter_mut().collect();
+        sorted.sort_unstable_by_key(|(key, _)| **key);
+        for ((unit, hash), row) in sorted {
             let pattern = format!("{hash:016x}");
             let shown = row.template.get_or_insert_with(|| {
                 // Secrets first: masked digits would hide what they look like.
@@ -130,6 +133,18 @@ mod tests {
         texts.sort();
         assert_eq!(texts, ["beta", "gamma", "request <num> failed: token=***"]);
         assert_eq!(patterns.evicted, 1);
+    }
+
+    /// The hash is of the template before secrets are masked.
+    #[test]
+    fn a_pattern_has_one_template_whoever_was_first() {
+        let secret = concat!("n AK", "IA1A2B3C4D5E6F7G8H x");
+        for _ in 0..16 {
+            let mut patterns = Patterns::new(8);
+            patterns.add(UnitId::KERNEL, b"n a1b2c3 x");
+            patterns.add(UnitId::NONE, secret.as_bytes());
+            assert_eq!(patterns.rows().1.into_values().collect::<Vec<_>>(), ["n *** x"]);
+        }
     }
 
     #[test]

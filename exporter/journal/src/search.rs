@@ -118,6 +118,10 @@ pub fn search(
     let mut merge = Merge::of_journal(&journal, query.since);
     let mut cache = ClassCache::new();
     let mut names = Names::default();
+    if let Some(unit) = &query.unit {
+        // Whatever names others make up, there is room for this one.
+        names.number(unit.as_bytes());
+    }
     let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
     let (mut line, mut field) = (String::new(), Vec::new());
     while let Some(entry) = merge.next() {

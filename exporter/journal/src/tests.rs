@@ -203,6 +203,19 @@ fn an_entry_counts_for_the_unit_that_it_is_about() {
     ]));
 }
 
+#[test]
+fn names_that_are_no_units_are_counted_as_overflow() {
+    let mut played = Played::new(&[]);
+    for _ in 0..3 {
+        played.entry("PRIORITY=3\n_SYSTEMD_UNIT=nonsense\nMESSAGE=x");
+    }
+    expect![[r#"
+        hybrid_journal_unit_entries_total{unit="other",priority="err"} 3
+        hybrid_journal_unit_overflow_total 3
+    "#]]
+    .assert_eq(&played.shown(&["hybrid_journal_unit_"]));
+}
+
 /// Numbers for units are bounded and never given back: one that nobody believes in takes none.
 #[test]
 fn units_that_are_only_claimed_leave_room_for_real_ones() {
