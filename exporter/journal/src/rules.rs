@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Every condition must hold. A pattern is a regular expression that matches anywhere in the field's
-//! value: in its first 4,096 bytes for `MESSAGE`, in the first 160 of the field for others. Its named
+//! value: in its first 4,096 bytes for `MESSAGE`, in the first 288 of the field for others. Its named
 //! groups become labels. On the command line, and in here, a rule is a text with a `KEY=VALUE` a
 //! line: `name=`, `match.FIELD=`, `max_series=`.
 //!

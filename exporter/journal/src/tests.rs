@@ -33,9 +33,10 @@ impl Record for Fields {
         classify: impl FnOnce(Head<'_>) -> Verdict<Class>,
     ) -> Option<Class> {
         let field = self.0.get(index)?;
+        let head = journal_reader::Limits::default().head_bytes;
         let hidden = field.starts_with('~');
         let bytes = if hidden { &[] } else { field.as_bytes() };
-        match classify(Head { bytes: bytes.get(..160).unwrap_or(bytes), len: None, hidden }) {
+        match classify(Head { bytes: bytes.get(..head).unwrap_or(bytes), len: None, hidden }) {
             Verdict::Shared(class) | Verdict::Unique(class) => Some(class),
         }
     }
@@ -201,6 +202,18 @@ fn an_entry_counts_for_the_unit_that_it_is_about() {
         "hybrid_journal_errors",
         "hybrid_journal_event_",
     ]));
+}
+
+/// The longest names are those of the kubelet's mounts.
+#[test]
+fn long_names_of_units_are_taken_whole() {
+    let mut played = Played::new(&[]);
+    for end in ["one", "two"] {
+        let name = format!("{}-{end}.service", "x".repeat(240));
+        played.entry(&format!("PRIORITY=4\n_SYSTEMD_UNIT={name}\nMESSAGE=x"));
+        let shown = played.shown(&["hybrid_journal_unit_entries"]);
+        assert!(shown.contains(&format!("{{unit=\"{name}\"")), "{shown}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ pub struct Limits {
     pub object_bytes: u64,
     /// Fields of an entry that are looked at; journald writes 1,024 and its own.
     pub entry_fields: usize,
-    /// First bytes of a field that a classifier is shown.
+    /// First bytes of a field that a classifier is shown: a unit has 255 for its name.
     pub head_bytes: usize,
     /// Bytes of the window that slides over a file.
     pub window_bytes: usize,
@@ -23,7 +23,7 @@ impl Default for Limits {
         Self {
             object_bytes: 1 << 30,
             entry_fields: 2048,
-            head_bytes: 160,
+            head_bytes: 288,
             window_bytes: 256 << 10,
             decompress_bytes: 1 << 20,
         }
