@@ -65,7 +65,7 @@ static ENTRIES: [Family; 12] = [
     ),
     Family::counter(
         "hybrid_journal_event_entries_total",
-        "The same over all units; every event starts at 0.",
+        "Entries with a message id that tells an event, over all units; every event starts at 0.",
         &["event"],
     ),
     Family::counter(
