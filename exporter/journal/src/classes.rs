@@ -36,6 +36,8 @@ pub(crate) enum What {
     Subject(u8, Option<UnitId>),
     /// `_UID=0`
     Root,
+    /// `_PID=1`
+    First,
     /// `SYSLOG_FACILITY=0`
     KernelFacility,
     /// `SYSLOG_IDENTIFIER=kernel`
@@ -43,6 +45,9 @@ pub(crate) enum What {
     /// A known `MESSAGE_ID`, as [`events::EVENTS`] has it.
     Event(u8),
 }
+
+/// The rank of `UNIT` among the fields that name a subject.
+pub(crate) const UNIT: u8 = 2;
 
 /// Transports of journald; the last is any other.
 pub(crate) const TRANSPORTS: [&str; 7] =
@@ -78,8 +83,9 @@ pub(crate) fn classify(head: Head<'_>, units: &mut Units, rules: &Rules) -> Verd
         b"_SYSTEMD_UNIT" => What::Unit(units.id(value)),
         b"COREDUMP_UNIT" => What::Subject(0, units.known(value)),
         b"OBJECT_SYSTEMD_UNIT" => What::Subject(1, units.known(value)),
-        b"UNIT" => What::Subject(2, units.known(value)),
+        b"UNIT" => What::Subject(UNIT, units.known(value)),
         b"_UID" if value == b"0" => What::Root,
+        b"_PID" if value == b"1" => What::First,
         b"SYSLOG_FACILITY" if value == b"0" => What::KernelFacility,
         b"SYSLOG_IDENTIFIER" if value == b"kernel" => What::KernelName,
         b"MESSAGE_ID" => events::find(value).map_or(What::Other, What::Event),

@@ -2,7 +2,7 @@
 //! make it wait without anybody else waiting for the counters.
 
 use crate::{
-    classes::{self, Class, What, classify},
+    classes::{self, Class, UNIT, What, classify},
     rules::Rules,
     units::{UnitId, Units},
 };
@@ -116,15 +116,16 @@ impl Gatherer {
 
     /// What an entry says.
     ///
-    /// An entry is about the unit that `COREDUMP_UNIT`, `OBJECT_SYSTEMD_UNIT` or `UNIT` names only where
-    /// root wrote it, as PID 1 does, or systemd-coredump, which drops to the user whose process died:
-    /// anybody can send these fields, and nobody shall blame another unit. journald itself adds
-    /// `_UID` and `_SYSTEMD_UNIT`. What others send is about the unit that they run in.
+    /// An entry is about the unit that `COREDUMP_UNIT` or `OBJECT_SYSTEMD_UNIT` names only where root
+    /// wrote it, or systemd-coredump, which drops to the user whose process died, and about the one that
+    /// `UNIT` names only where PID 1 wrote it, as for `journalctl -u`: anybody can send these fields,
+    /// and nobody shall blame another unit. journald itself adds `_UID`, `_PID` and `_SYSTEMD_UNIT`. What others send is about the unit that they run in.
     pub(crate) fn gather(&mut self, entry: &mut impl Record) -> Facts {
         let Self { cache, units, rules, .. } = self;
         let mut facts = Facts::new(entry.time());
         let (mut unit, mut subject) = (UnitId::NONE, None::<(u8, Option<UnitId>, usize)>);
-        let (mut root, mut facility, mut name) = (false, false, false);
+        let mut managed = None::<(Option<UnitId>, usize)>;
+        let (mut root, mut first, mut facility, mut name) = (false, false, false, false);
         let (mut message, mut hidden, mut fulfilled) = (None, [None; MAX_HIDDEN], 0);
         for index in 0..entry.len() {
             let class = entry.class(index, cache, |head| classify(head, units, rules));
@@ -143,12 +144,14 @@ impl Gatherer {
                 }
                 What::Transport(transport) => facts.transport = transport,
                 What::Unit(id) => unit = id,
+                What::Subject(UNIT, id) => managed = managed.or(Some((id, index))),
                 What::Subject(rank, id) => {
                     if subject.is_none_or(|(known, ..)| rank < known) {
                         subject = Some((rank, id, index));
                     }
                 }
                 What::Root => root = true,
+                What::First => first = true,
                 What::KernelFacility => facility = true,
                 What::KernelName => name = true,
                 What::Event(event) => facts.event = Some(event),
@@ -157,7 +160,8 @@ impl Gatherer {
         facts.kernel = facts.transport == classes::KERNEL && facility && name;
         let subject = subject.filter(|_| root || unit == self.coredump);
         let subject =
-            subject.map(|(_, id, index)| id.unwrap_or_else(|| self.believe(entry, index)));
+            subject.map(|(_, id, index)| (id, index)).or(managed.filter(|_| root && first));
+        let subject = subject.map(|(id, index)| id.unwrap_or_else(|| self.believe(entry, index)));
         facts.unit = match subject {
             Some(id) if id != UnitId::NONE => id,
             _ if facts.kernel => UnitId::KERNEL,

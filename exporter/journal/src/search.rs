@@ -59,6 +59,7 @@ enum Field {
     Unit(u32),
     Subject(u8, u32),
     Root,
+    First,
     Kernel,
 }
 
@@ -164,6 +165,7 @@ pub fn search(
 fn find(entry: &mut Entry<'_>, cache: &mut ClassCache<Field>, names: &mut Names) -> Found {
     let mut found = Found::default();
     let (mut unit, mut subject, mut root, mut kernel) = (None, None::<(u8, u32)>, false, false);
+    let (mut managed, mut first) = (None::<u32>, false);
     for index in 0..entry.len() {
         match entry.class(index, cache, |head| classify(head, names)).unwrap_or(Field::Other) {
             Field::Other => {}
@@ -171,8 +173,10 @@ fn find(entry: &mut Entry<'_>, cache: &mut ClassCache<Field>, names: &mut Names)
             Field::Message => found.message = found.message.or(Some(index)),
             Field::Identifier => found.identifier = Some(index),
             Field::Process => found.process = Some(index),
+            Field::First => (first, found.process) = (true, Some(index)),
             Field::Priority(priority) => found.priority = found.priority.or(Some(priority)),
             Field::Unit(id) => unit = Some(id),
+            Field::Subject(2, id) => managed = managed.or(Some(id)),
             Field::Subject(rank, id) => {
                 if subject.is_none_or(|(known, _)| rank < known) {
                     subject = Some((rank, id));
@@ -183,8 +187,9 @@ fn find(entry: &mut Entry<'_>, cache: &mut ClassCache<Field>, names: &mut Names)
         }
     }
     let coredump = unit.is_some_and(|id| names.name(id).starts_with("systemd-coredump@"));
-    found.unit = match subject {
-        Some((_, id)) if root || coredump => Some(id),
+    found.unit = match (subject, managed) {
+        (Some((_, id)), _) if root || coredump => Some(id),
+        (_, Some(id)) if root && first => Some(id),
         _ if unit.is_none() && kernel => Some(names.number(b"kernel")),
         _ => unit,
     };
@@ -202,6 +207,7 @@ fn classify(head: Head<'_>, names: &mut Names) -> Verdict<Field> {
         (b"MESSAGE", _) => return Verdict::Unique(Field::Message),
         (b"PRIORITY", [digit @ b'0'..=b'7']) => Field::Priority(digit - b'0'),
         (b"SYSLOG_IDENTIFIER", _) => Field::Identifier,
+        (b"_PID", b"1") => Field::First,
         (b"_PID", _) => Field::Process,
         (b"_SYSTEMD_UNIT", _) => Field::Unit(names.number(value)),
         (b"COREDUMP_UNIT", [_, ..]) => Field::Subject(0, names.number(value)),

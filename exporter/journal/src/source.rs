@@ -315,6 +315,10 @@ impl<'a> Thread<'a> {
             let (gatherer, begun) = (&mut self.gatherer, self.begun);
             let progress = journal.read(TURN, |entry| {
                 let facts = gatherer.gather(entry);
+                // The reader counts it among those that were lost with their file.
+                if entry.is_torn() {
+                    return;
+                }
                 if facts.kernel && facts.time <= kmsg_until {
                     return;
                 }

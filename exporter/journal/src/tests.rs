@@ -125,6 +125,7 @@ fn an_entry_counts_for_the_unit_that_it_is_about() {
         "PRIORITY=4
         _TRANSPORT=journal
         _UID=0
+        _PID=1
         _SYSTEMD_UNIT=init.scope
         UNIT=web.service
         MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c
@@ -154,6 +155,10 @@ fn an_entry_counts_for_the_unit_that_it_is_about() {
         MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c
         MESSAGE=lies",
     );
+    // Nor does root blame another, unless it is PID 1.
+    played.entry(
+        "PRIORITY=3\n_UID=0\n_PID=77\n_SYSTEMD_UNIT=cron.service\nUNIT=sshd.service\nMESSAGE=lies",
+    );
     // journald about a unit whose messages it dropped.
     played.entry(
         "PRIORITY=4
@@ -173,9 +178,11 @@ fn an_entry_counts_for_the_unit_that_it_is_about() {
         hybrid_journal_events_total{unit="session-*.scope",event="unit_failed"} 1
         hybrid_journal_events_total{unit="web.service",event="coredump"} 1
         hybrid_journal_events_total{unit="web.service",event="unit_failed"} 1
-        hybrid_journal_last_error_timestamp_seconds{unit="none"} 1700000006
+        hybrid_journal_last_error_timestamp_seconds{unit="cron.service"} 1700000005
+        hybrid_journal_last_error_timestamp_seconds{unit="none"} 1700000007
         hybrid_journal_last_error_timestamp_seconds{unit="session-*.scope"} 1700000004
         hybrid_journal_last_error_timestamp_seconds{unit="web.service"} 1700000003
+        hybrid_journal_unit_entries_total{unit="cron.service",priority="err"} 1
         hybrid_journal_unit_entries_total{unit="noisy.service",priority="warning"} 1
         hybrid_journal_unit_entries_total{unit="none",priority="emerg"} 1
         hybrid_journal_unit_entries_total{unit="session-*.scope",priority="err"} 1
@@ -189,10 +196,11 @@ fn an_entry_counts_for_the_unit_that_it_is_about() {
         hybrid_journal_entries_total{priority="crit",transport="journal"} 1
         hybrid_journal_entries_total{priority="err",transport="journal"} 1
         hybrid_journal_entries_total{priority="err",transport="stdout"} 1
+        hybrid_journal_entries_total{priority="err",transport="other"} 1
         hybrid_journal_entries_total{priority="warning",transport="driver"} 1
         hybrid_journal_entries_total{priority="warning",transport="journal"} 1
         hybrid_journal_entries_total{priority="none",transport="audit"} 1
-        hybrid_journal_errors_total 4
+        hybrid_journal_errors_total 5
         hybrid_journal_event_entries_total{event="coredump"} 1
         hybrid_journal_event_entries_total{event="messages_suppressed"} 1
         hybrid_journal_event_entries_total{event="unit_failed"} 2
