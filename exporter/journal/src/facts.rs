@@ -119,7 +119,8 @@ impl Gatherer {
     /// An entry is about the unit that `COREDUMP_UNIT` or `OBJECT_SYSTEMD_UNIT` names only where root
     /// wrote it, or systemd-coredump, which drops to the user whose process died, and about the one that
     /// `UNIT` names only where PID 1 wrote it, as for `journalctl -u`: anybody can send these fields,
-    /// and nobody shall blame another unit. journald itself adds `_UID`, `_PID` and `_SYSTEMD_UNIT`. What others send is about the unit that they run in.
+    /// and nobody shall blame another unit. journald itself adds `_UID`, `_PID` and `_SYSTEMD_UNIT`. What
+    /// others send is about the unit that they run in.
     pub(crate) fn gather(&mut self, entry: &mut impl Record) -> Facts {
         let Self { cache, units, rules, .. } = self;
         let mut facts = Facts::new(entry.time());
