@@ -178,9 +178,9 @@ impl<S: Sink> Watch<'_, S> {
             };
             self.sink.heard(Instant::now());
             open.frames.feed(&chunk, |line| {
-                listed |= event(line, self.sink, &mut self.version)?;
-                if listed {
+                if event(line, self.sink, &mut self.version)? {
                     // Before the events behind it.
+                    listed = true;
                     self.sink.listed();
                 }
                 Ok(())

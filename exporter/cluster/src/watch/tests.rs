@@ -166,6 +166,14 @@ const LISTED: &str = concat!(
     r#""annotations":{"k8s.io/initial-events-end":"true"}}}}"#,
     "\n"
 );
+/// The same, and what follows came with it.
+const LISTED_AND_MORE: &str = concat!(
+    r#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9","#,
+    r#""annotations":{"k8s.io/initial-events-end":"true"}}}}"#,
+    "\n",
+    r#"{"type":"ADDED","object":{"metadata":{"name":"b","resourceVersion":"10"}}}"#,
+    "\n"
+);
 
 #[tokio::test(start_paused = true)]
 async fn a_streamed_list_and_what_follows_on_the_same_stream() {
@@ -200,6 +208,19 @@ async fn a_streamed_list_and_what_follows_on_the_same_stream() {
     "#]];
     let took = play(target, script, expected).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_ends_once() {
+    play(pods(), vec![Step::Send(vec![LISTED_AND_MORE], Then::End)], expect![[r#"
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        Watch succeeded
+        list
+        listed
+        apply b
+        List succeeded
+        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=10
+    "#]]).await;
 }
 
 #[tokio::test(start_paused = true)]
