@@ -8,10 +8,14 @@
     entries.py spoof UNIT      two lines at priority `err` that claim to be about UNIT and to be the kernel's
     entries.py export COUNT [SEED]  the mixture as `journalctl -o export` writes it, for systemd-journal-remote; no host
 
+As a service of type `notify` it says when all is sent and stays until it is stopped: journald looks up whose a line is when
+it takes it, and finds nobody where the writer has ended by then.
+
 What is written follows from COUNT and SEED, so that two runs differ in times and ids only.
 """
 import os
 import random
+import signal
 import socket
 import struct
 import sys
@@ -111,6 +115,10 @@ def main():
         connection.connect(SOCKET)
         for entry in entries:
             send(connection, entry)
+    if manager := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.sendto(b"READY=1", manager)
+        signal.pause()
 
 
 main()

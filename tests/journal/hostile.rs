@@ -41,10 +41,12 @@ fn entries_are_counted_whatever_is_in_them() {
     sh(&host, &entries("200 1"));
     sh(&host, &entries("poison"));
     // A user's claims to be another unit, and the kernel, are nobody's but the unit's it runs in.
-    let mut liar = vec!["systemd-run", "--quiet", "--wait", "--collect", "--unit=liar"];
-    liar.extend(["--property=User=nobody", "/usr/bin/python3", "/shared/entries.py", "spoof"]);
-    liar.push("ssh.service");
-    host.run(30, &liar);
+    let mut liar = vec!["systemd-run", "--quiet", "--collect", "--unit=liar"];
+    liar.extend(["--service-type=notify", "--property=User=nobody"]);
+    liar.extend(["/usr/bin/python3", "/shared/entries.py", "spoof", "ssh.service"]);
+    host.run(60, &liar);
+    host.run(60, &["journalctl", "--sync"]);
+    host.run(60, &["systemctl", "stop", "liar.service"]);
     let rotations = "for n in $(seq 200); do logger -p user.warning $n; journalctl --rotate; done";
     host.run(300, &["sh", "-c", rotations]);
     sh(&host, &entries("200 2"));
