@@ -49,13 +49,6 @@ fn counted(host: &Host, group: &str, files: &[&str]) -> bool {
     !sh(host, &format!("cat {} 2>/dev/null", paths.collect::<Vec<_>>().join(" "))).is_empty()
 }
 
-fn value(page: &Scrape, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
-    let mut labels: Vec<(String, String)> =
-        labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    labels.sort();
-    page.series.get(&(family.to_owned(), labels)).copied()
-}
-
 #[test]
 fn who_listens_what_units_use_and_why_mounts_failed() {
     let host = match host() {
@@ -88,7 +81,7 @@ fn who_listens_what_units_use_and_why_mounts_failed() {
     for (page, unit) in [(&page, "mnt-early.mount"), (&served(&host, 10150), "mnt-late.mount")] {
         let said = host.run(SECONDS, &["systemctl", "show", "-P", "Result", unit]);
         let labels = [("unit", unit), ("result", said.trim())];
-        assert_eq!(value(page, "hybrid_unit_result_info", &labels), Some(1.0), "{unit}: {said}");
+        assert_eq!(page.value("hybrid_unit_result_info", &labels), Some(1.0), "{unit}: {said}");
         assert_ne!(said.trim(), "success");
     }
     let status = looked(&host, 10150);
@@ -124,7 +117,7 @@ fn who_listens_what_units_use_and_why_mounts_failed() {
             &["GROUP/memory.current", "memoryGROUP/memory.usage_in_bytes"],
         ),
     ] {
-        let number = value(&page, family, &[("unit", "web.service")]);
+        let number = page.value(family, &[("unit", "web.service")]);
         let counted = counted(&host, "/system.slice/web.service", files);
         assert_eq!(number.is_some_and(|number| number > 0.0), counted, "{family}: {number:?}");
     }
@@ -176,13 +169,13 @@ fn a_users_manager() {
     let page = served(&host, 10150);
     let state = |page: &Scrape, state| {
         let labels = [("name", "mine.service"), ("type", "service"), ("state", state)];
-        value(page, "systemd_unit_state", &labels)
+        page.value("systemd_unit_state", &labels)
     };
     assert_eq!(state(&page, "active"), Some(1.0));
     let group = user("show -P ControlGroup mine.service");
     let tasks = counted(&host, group.trim(), &["GROUP/pids.current", "pidsGROUP/pids.current"])
         .then_some(1.0);
-    assert_eq!(value(&page, "hybrid_unit_tasks", &[("unit", "mine.service")]), tasks);
+    assert_eq!(page.value("hybrid_unit_tasks", &[("unit", "mine.service")]), tasks);
     let shown = user("show -p Id -p LoadState -p ActiveState --value '*'");
     let mut compared = 0;
     for unit in shown.split("\n\n") {
@@ -192,14 +185,13 @@ fn a_users_manager() {
             continue;
         }
         let labels = [("name", name), ("type", kind), ("state", active)];
-        assert_eq!(value(&page, "systemd_unit_state", &labels), Some(1.0), "{name} {active}");
+        assert_eq!(page.value("systemd_unit_state", &labels), Some(1.0), "{name} {active}");
         compared += 1;
     }
     assert!(compared > 10, "{shown}");
     // The system's own are not there.
     assert_eq!(
-        value(
-            &page,
+        page.value(
             "systemd_unit_start_time_seconds",
             &[("name", "exporter.service"), ("type", "service")]
         ),

@@ -222,24 +222,15 @@ fn has_units(page: &Scrape) -> bool {
     page.series.keys().any(|(name, _)| name == "systemd_unit_state")
 }
 
-/// A series' value.
-fn get(page: &Scrape, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
-    let mut labels: Vec<(String, String)> =
-        labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    labels.retain(|(_, value)| !value.is_empty());
-    labels.sort();
-    page.series.get(&(family.to_owned(), labels)).copied()
-}
-
 /// `hybrid_source_up` of the source.
 fn up(page: &Scrape) -> Option<f64> {
-    get(page, "hybrid_source_up", &[("source", "systemd")])
+    page.value("hybrid_source_up", &[("source", "systemd")])
 }
 
 /// Whether a unit is in a state.
 fn state(page: &Scrape, name: &str, state: &str) -> Option<f64> {
     let kind = name.rsplit('.').next().unwrap_or_default();
-    get(page, "systemd_unit_state", &[("name", name), ("type", kind), ("state", state)])
+    page.value("systemd_unit_state", &[("name", name), ("type", kind), ("state", state)])
 }
 
 /// The units that a family has.

@@ -49,6 +49,15 @@ impl Scrape {
         scrape
     }
 
+    /// A series' value; a label without a value is none.
+    pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let labels = labels.iter().filter(|(_, value)| !value.is_empty());
+        let mut labels: Vec<(String, String)> =
+            labels.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        labels.sort();
+        self.series.get(&(name.to_owned(), labels)).copied()
+    }
+
     /// The family of a series' name: for histograms and summaries without its suffix.
     pub(crate) fn family(&self, name: &str) -> String {
         for suffix in ["_bucket", "_sum", "_count"] {

@@ -140,8 +140,8 @@ fn assert_restarts_seen(site: &Site) {
         .iter()
         .filter(|name| {
             let labels = [("name", name.as_str()), ("type", "service")];
-            let entered = super::get(&page, "systemd_unit_active_enter_time_seconds", &labels);
-            let started = super::get(&page, "systemd_unit_start_time_seconds", &labels);
+            let entered = page.value("systemd_unit_active_enter_time_seconds", &labels);
+            let started = page.value("systemd_unit_start_time_seconds", &labels);
             let seen = entered.is_some_and(|at| at > now.as_secs_f64()) && started == entered;
             !seen || super::state(&page, name, "active") != Some(1.0)
         })

@@ -1,7 +1,7 @@
 //! What hurts the bus, done to a real one: every scrape is in time, no unit is served that may be
 //! stale, all come back by themselves over one connection, and the bus has nothing to complain about.
 
-use super::{FLAGS, Site, V257, V260, get, has_units, named, note, state, up};
+use super::{FLAGS, Site, V257, V260, has_units, named, note, state, up};
 use crate::support::{EXPORTER, scrape::Scrape, skip};
 use std::{
     collections::BTreeSet,
@@ -50,7 +50,7 @@ impl Site {
         // A unit that nobody names is unloaded with its end.
         assert_ne!(state(&page, "gen-0.service", "active"), Some(1.0), "{what}: stale");
         assert_eq!(up(&page), Some(1.0), "{what}");
-        assert_eq!(get(&page, "hybrid_systemd_units_dropped", &[]), Some(0.0), "{what}");
+        assert_eq!(page.value("hybrid_systemd_units_dropped", &[]), Some(0.0), "{what}");
         self.systemctl("start gen-0.service");
         assert_eq!(state(&self.page("/metrics"), "gen-0.service", "active"), Some(1.0), "{what}");
     }
@@ -67,7 +67,7 @@ impl Site {
 }
 
 fn connections_made(page: &Scrape) -> Option<f64> {
-    get(page, "hybrid_systemd_connections_total", &[])
+    page.value("hybrid_systemd_connections_total", &[])
 }
 
 /// Stopped, restarted, hung, and systemd that executes itself anew and reads its files again.
@@ -105,7 +105,7 @@ fn lose_the_bus(site: &Site) {
     let labels = [("name", "gen-0.service"), ("type", "service"), ("service_type", "idle")];
     site.until("the new type", |page| {
         assert!(has_units(page), "a reload costs nothing that is served");
-        get(page, "systemd_unit_info", &labels) == Some(1.0)
+        page.value("systemd_unit_info", &labels) == Some(1.0)
     });
     assert_eq!(connections_made(&site.page("/metrics")), before);
     site.assert_tidy(descriptors);
@@ -183,7 +183,7 @@ fn storm(site: &Site) {
     }
     assert!(compared > 200, "only {compared} units");
     assert_eq!(connections_made(&page), connections_made(&before), "the connection was kept");
-    assert_eq!(get(&page, "hybrid_systemd_call_errors_total", &[]), Some(0.0));
+    assert_eq!(page.value("hybrid_systemd_call_errors_total", &[]), Some(0.0));
     site.assert_tidy(descriptors);
 }
 
@@ -221,7 +221,7 @@ fn a_bus_that_refuses() {
     for family in ["systemd_unit_info", "systemd_unit_active_enter_time_seconds"] {
         assert_eq!(named(&page, family).len(), 0, "{family}");
     }
-    let errors = get(&page, "hybrid_systemd_call_errors_total", &[]);
+    let errors = page.value("hybrid_systemd_call_errors_total", &[]);
     assert!(errors.is_some_and(|errors| errors > 0.0), "{errors:?}");
     site.allow();
     let begun = Instant::now();

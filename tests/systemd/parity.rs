@@ -1,7 +1,7 @@
 //! Every value is what `systemctl show` says, also of units that are easily got wrong, and
 //! `node_exporter` says the same of its families.
 
-use super::{FLAGS, Release, Site, V257, V260, get, is_own, note};
+use super::{FLAGS, Release, Site, V257, V260, is_own, note};
 use crate::support::{
     EXPORTER, peer,
     scrape::{Scrape, Series},
@@ -74,7 +74,7 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     fn same(&mut self, family: &str, labels: &[(&str, &str)], want: Option<f64>) {
         self.compared += 1;
-        let got = get(self.page, family, labels);
+        let got = self.page.value(family, labels);
         if got != want {
             self.faults.push(format!("{family} {labels:?}: {got:?}, systemctl says {want:?}"));
         }
@@ -151,7 +151,7 @@ impl Comparison<'_> {
             Some(whole) => seconds(&format!("{whole}.000000 UTC")),
             None => seconds(last),
         };
-        let got = get(self.page, "systemd_timer_last_trigger_seconds", &[("name", name)]);
+        let got = self.page.value("systemd_timer_last_trigger_seconds", &[("name", name)]);
         self.compared += 1;
         if got.map(f64::floor) != want.map(f64::floor) {
             self.faults.push(format!("last trigger of {name}: {got:?}, systemctl says {last}"));

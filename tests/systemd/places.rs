@@ -1,7 +1,7 @@
 //! Where the exporter runs: as nobody, and as in a pod that sees of its node the folder of the bus
 //! and no more. Both serve the units that root does.
 
-use super::{FLAGS, PORT, Site, get, has_units, state, up};
+use super::{FLAGS, PORT, Site, has_units, state, up};
 use crate::support::{
     child,
     scrape::{Scrape, Series},
@@ -67,7 +67,7 @@ fn nobody_and_a_pod_see_what_root_sees() {
         assert!(root.len() > 500, "{prefix}: {}", root.len());
     }
     // A new bus is a new socket.
-    let made = |page: &Scrape| get(page, "hybrid_systemd_connections_total", &[]);
+    let made = |page: &Scrape| page.value("hybrid_systemd_connections_total", &[]);
     let before = made(&pod);
     site.systemctl("restart dbus.socket dbus.service");
     let back = child::wait("the units of the new bus", super::GUARD, || {
