@@ -10,6 +10,8 @@ pub struct Fault {
     pub reason: Reason,
     /// The server's or the system's words.
     pub detail: String,
+    /// The HTTP status of the refusal, or the code of an `ERROR` event's Status; none where there was no answer.
+    pub code: Option<u16>,
     /// How long the server asks to be left alone (`Retry-After`, or `retryAfterSeconds` of a Status).
     pub retry_after: Option<Duration>,
 }
@@ -61,7 +63,7 @@ pub const REASONS: [Reason; 11] = [
 impl Fault {
     /// One without a word on when to ask again.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), retry_after: None }
+        Self { reason, detail: detail.into(), code: None, retry_after: None }
     }
 
     /// That of an HTTP status, with the message of the body where it is a Status.
@@ -72,7 +74,8 @@ impl Fault {
             _ => format!("HTTP {code}"),
         };
         let after = status.details.and_then(|d| d.retry_after_seconds).map(Duration::from_secs);
-        Self { reason: Reason::of_code(code), detail, retry_after: retry_after.or(after) }
+        let retry_after = retry_after.or(after);
+        Self { reason: Reason::of_code(code), detail, code: Some(code), retry_after }
     }
 
     /// That of an `ERROR` event, whose object is a Status.
@@ -85,7 +88,7 @@ impl Fault {
         let code = if expired { 410 } else { status.code.unwrap_or(500) };
         let detail = status.message.unwrap_or_default();
         let after = status.details.and_then(|d| d.retry_after_seconds).map(Duration::from_secs);
-        Self { reason: Reason::of_code(code), detail, retry_after: after }
+        Self { reason: Reason::of_code(code), detail, code: Some(code), retry_after: after }
     }
 }
 
@@ -155,7 +158,9 @@ mod tests {
             "details":{"retryAfterSeconds":3},"code":403}"#;
         let fault = Fault::of_status(403, status, None);
         assert_eq!(fault.to_string(), "forbidden: HTTP 403: pods is forbidden");
-        assert_eq!(fault.retry_after, Some(Duration::from_secs(3)));
+        assert_eq!((fault.code, fault.retry_after), (Some(403), Some(Duration::from_secs(3))));
+        let conflict = Fault::of_status(409, b"", None);
+        assert_eq!((conflict.reason, conflict.code), (Reason::Refused, Some(409)));
         let fault = Fault::of_status(429, b"<html>", Some(Duration::from_secs(1)));
         assert_eq!((fault.reason, fault.detail.as_str()), (Reason::Throttled, "HTTP 429"));
         let event =

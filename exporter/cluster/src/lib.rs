@@ -7,5 +7,7 @@
 
 pub mod fault;
 mod frames;
+#[cfg(test)]
+mod scripted;
 pub mod transport;
 pub mod watch;

@@ -1,10 +1,14 @@
-//! What a watch asks and what it is given: answers as they stream in.
+//! What the cluster half asks and what it is given: streams as they come, and short answers whole.
 
 use crate::fault::Fault;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use http::Method;
 
-/// Something that answers requests with streams: the API server, or a test.
+/// The longest whole answer that is taken. A Lease has less than 2 KiB, with its managed fields.
+pub const MAX_ANSWER: usize = 4 << 20;
+
+/// Something that answers requests: the API server, or a test.
 pub trait Transport: Send + Sync {
     /// Asks for `path` (with its query); an answer that is not a success is a fault.
     fn get<'a>(
@@ -12,6 +16,18 @@ pub trait Transport: Send + Sync {
         path: &'a str,
         accept: &'static str,
     ) -> BoxFuture<'a, Result<Box<dyn Stream>, Fault>>;
+
+    /// Asks once, and gives the whole answer, of [`MAX_ANSWER`] at most. `content` is the media type of
+    /// `body`; an answer that is not a success is a fault, whose [`code`](Fault::code) tells the 409 of
+    /// somebody who was faster from other refusals. A fault without a code does not tell whether the
+    /// server did as asked.
+    fn send<'a>(
+        &'a self,
+        method: Method,
+        path: &'a str,
+        content: &'static str,
+        body: Bytes,
+    ) -> BoxFuture<'a, Result<Bytes, Fault>>;
 }
 
 /// An answer's body as it comes.

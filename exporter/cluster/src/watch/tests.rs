@@ -1,37 +1,8 @@
 //! Watches against a scripted server, on paused time.
 
 use super::*;
+use crate::scripted::{Log, Server, Step, Then};
 use expect_test::{Expect, expect};
-use futures_util::future::BoxFuture;
-use std::{collections::VecDeque, fmt, sync::Mutex};
-use tokio::sync::Notify;
-
-/// What the server does with its next request.
-enum Step {
-    /// It sends these chunks, then what comes after them.
-    Send(Vec<&'static str>, Then),
-    Refuse(Fault),
-}
-
-#[derive(Clone, Copy)]
-enum Then {
-    End,
-    Break,
-    Silence,
-}
-
-/// A server that follows a script, and says when it has none left.
-struct Server {
-    script: Mutex<VecDeque<Step>>,
-    log: Log,
-    done: Notify,
-}
-
-struct Body(VecDeque<&'static str>, Then);
-
-/// What the server was asked and what the sink was told, in order.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
 
 struct Notes(Log);
 
@@ -47,51 +18,7 @@ struct Meta {
     version: Option<String>,
 }
 
-// === impl Log ===
-
-impl Log {
-    fn line(&self, line: impl fmt::Display) {
-        writeln!(self.0.lock().unwrap(), "{line}").unwrap();
-    }
-}
-
-impl Transport for Server {
-    fn get<'a>(
-        &'a self,
-        path: &'a str,
-        accept: &'static str,
-    ) -> BoxFuture<'a, Result<Box<dyn Stream>, Fault>> {
-        Box::pin(async move {
-            let step = self.script.lock().unwrap().pop_front();
-            let kind = accept.strip_prefix("application/json").unwrap();
-            let Some(step) = step else {
-                self.log.line(format_args!("then GET {path}{kind}"));
-                self.done.notify_one();
-                return std::future::pending().await;
-            };
-            self.log.line(format_args!("GET {path}{kind}"));
-            match step {
-                Step::Send(chunks, then) => {
-                    Ok(Box::new(Body(chunks.into(), then)) as Box<dyn Stream>)
-                }
-                Step::Refuse(fault) => Err(fault),
-            }
-        })
-    }
-}
-
-impl Stream for Body {
-    fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, Fault>>> {
-        Box::pin(async {
-            match (self.0.pop_front(), self.1) {
-                (Some(chunk), _) => Some(Ok(Bytes::from_static(chunk.as_bytes()))),
-                (None, Then::End) => None,
-                (None, Then::Break) => Some(Err(Fault::new(Reason::Broken, "reset by peer"))),
-                (None, Then::Silence) => std::future::pending().await,
-            }
-        })
-    }
-}
+// === impl Notes ===
 
 impl Notes {
     fn object(&self, verb: &str, object: &[u8]) -> Option<String> {
@@ -139,15 +66,14 @@ impl Sink for Notes {
 /// Runs the script to its end; gives how long that took and compares what was noted.
 async fn play(target: Target, script: Vec<Step>, expected: Expect) -> Duration {
     let log = Log::default();
-    let done = Notify::new();
-    let server = Arc::new(Server { script: Mutex::new(script.into()), log: log.clone(), done });
+    let server = Arc::new(Server::new(script, log.clone()));
     let mut notes = Notes(log.clone());
     let begun = Instant::now();
     tokio::select! {
         () = run(Arc::clone(&server) as Arc<dyn Transport>, target, &mut notes) => unreachable!(),
-        () = server.done.notified() => {}
+        () = server.done() => {}
     }
-    expected.assert_eq(&log.0.lock().unwrap());
+    expected.assert_eq(&log.text());
     begun.elapsed()
 }
 
@@ -341,14 +267,13 @@ async fn patience_is_given_where_it_is_asked_for() {
 async fn an_end_of_trouble_is_seen_soon() {
     let forbidden = || Step::Refuse(Fault::new(Reason::Forbidden, "HTTP 403: pods is forbidden"));
     let log = Log::default();
-    let script: VecDeque<Step> = (0..50).map(|_| forbidden()).collect();
-    let server =
-        Arc::new(Server { script: Mutex::new(script), log: log.clone(), done: Notify::new() });
+    let script = (0..50).map(|_| forbidden()).collect();
+    let server = Arc::new(Server::new(script, log.clone()));
     let mut notes = Notes(log.clone());
     let begun = Instant::now();
     tokio::select! {
         () = run(Arc::clone(&server) as Arc<dyn Transport>, pods(), &mut notes) => unreachable!(),
-        () = server.done.notified() => {}
+        () = server.done() => {}
     }
     let took = begun.elapsed();
     assert!((LONGEST_PAUSE * 30..LONGEST_PAUSE * 50).contains(&took), "{took:?}");

@@ -1,0 +1,150 @@
+//! A server that follows a script: what the tests of watches and Leases ask.
+
+use crate::{
+    fault::{Fault, Reason},
+    transport::{Stream, Transport},
+};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::Method;
+use std::{
+    collections::VecDeque,
+    fmt,
+    fmt::Write as _,
+    sync::{Arc, Mutex},
+};
+use tokio::sync::Notify;
+
+/// What the server does with its next request.
+pub(crate) enum Step {
+    /// It sends these chunks, then what comes after them. A whole answer is the chunks in one.
+    Send(Vec<&'static str>, Then),
+    Refuse(Fault),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    End,
+    Break,
+    Silence,
+}
+
+/// A server that follows a script, and says when it has none left.
+pub(crate) struct Server {
+    script: Mutex<VecDeque<Step>>,
+    log: Log,
+    done: Notify,
+}
+
+struct Body(VecDeque<&'static str>, Then);
+
+/// What the server was asked, and whatever a test adds, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<String>>);
+
+// === impl Log ===
+
+impl Log {
+    pub(crate) fn line(&self, line: impl fmt::Display) {
+        writeln!(self.0.lock().unwrap(), "{line}").unwrap();
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+// === impl Server ===
+
+impl Server {
+    pub(crate) fn new(script: Vec<Step>, log: Log) -> Self {
+        Self { script: Mutex::new(script.into()), log, done: Notify::new() }
+    }
+
+    /// Waits until more was asked than the script has answers for.
+    pub(crate) async fn done(&self) {
+        self.done.notified().await;
+    }
+
+    /// The next step; beyond the last, no answer at all.
+    async fn step(&self, request: &str) -> Step {
+        let step = self.script.lock().unwrap().pop_front();
+        let Some(step) = step else {
+            self.log.line(format_args!("then {request}"));
+            self.done.notify_one();
+            return std::future::pending().await;
+        };
+        self.log.line(request);
+        step
+    }
+}
+
+impl Transport for Server {
+    fn get<'a>(
+        &'a self,
+        path: &'a str,
+        accept: &'static str,
+    ) -> BoxFuture<'a, Result<Box<dyn Stream>, Fault>> {
+        Box::pin(async move {
+            let kind = accept.strip_prefix("application/json").unwrap();
+            match self.step(&format!("GET {path}{kind}")).await {
+                Step::Send(chunks, then) => {
+                    Ok(Box::new(Body(chunks.into(), then)) as Box<dyn Stream>)
+                }
+                Step::Refuse(fault) => Err(fault),
+            }
+        })
+    }
+
+    fn send<'a>(
+        &'a self,
+        method: Method,
+        path: &'a str,
+        content: &'static str,
+        body: Bytes,
+    ) -> BoxFuture<'a, Result<Bytes, Fault>> {
+        Box::pin(async move {
+            let body = std::str::from_utf8(&body).unwrap();
+            match self.step(&format!("{method} {path} {content} {body}")).await {
+                Step::Send(chunks, then) => {
+                    let mut answer = Body(chunks.into(), then);
+                    let mut whole = Vec::new();
+                    while let Some(chunk) = answer.next().await {
+                        whole.extend_from_slice(&chunk?);
+                    }
+                    Ok(whole.into())
+                }
+                Step::Refuse(fault) => Err(fault),
+            }
+        })
+    }
+}
+
+impl Stream for Body {
+    fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, Fault>>> {
+        Box::pin(async {
+            match (self.0.pop_front(), self.1) {
+                (Some(chunk), _) => Some(Ok(Bytes::from_static(chunk.as_bytes()))),
+                (None, Then::End) => None,
+                (None, Then::Break) => Some(Err(Fault::new(Reason::Broken, "reset by peer"))),
+                (None, Then::Silence) => std::future::pending().await,
+            }
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_answers_follow_the_script() {
+    let log = Log::default();
+    let script = vec![
+        Step::Send(vec!["{\"a\"", ":1}"], Then::End),
+        Step::Refuse(Fault::of_status(409, b"", None)),
+        Step::Send(vec!["{"], Then::Break),
+    ];
+    let server = Server::new(script, log.clone());
+    let put = || server.send(Method::PUT, "/a", "application/json", Bytes::from_static(b"{}"));
+    assert_eq!(put().await.unwrap(), "{\"a\":1}");
+    assert_eq!(put().await.unwrap_err().code, Some(409));
+    assert_eq!(put().await.unwrap_err().code, None);
+    assert_eq!(log.text(), "PUT /a application/json {}\n".repeat(3));
+}
