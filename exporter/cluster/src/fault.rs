@@ -19,6 +19,9 @@ pub struct Fault {
 /// The kinds of trouble, as in `hybrid_watch_errors_total{reason}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
+    /// What tells where the server is, or who we are, cannot be read: a kubeconfig, a token, a
+    /// certificate.
+    Access,
     /// No connection: refused, no route, TLS, a name that does not resolve.
     Connect,
     /// No answer in time, or a stream on which nothing came for too long.
@@ -31,6 +34,9 @@ pub enum Reason {
     Forbidden,
     /// 404: the server does not serve the resource.
     NotFound,
+    /// 409: somebody else was faster; the object is another than the one that was to be replaced, or
+    /// is there already.
+    Conflict,
     /// 410: the resource version is too old; a new list is needed.
     Gone,
     /// 429: the server asks for patience.
@@ -44,13 +50,15 @@ pub enum Reason {
 }
 
 /// Every reason, for counters that begin at 0.
-pub const REASONS: [Reason; 11] = [
+pub const REASONS: [Reason; 13] = [
+    Reason::Access,
     Reason::Connect,
     Reason::Timeout,
     Reason::Broken,
     Reason::Unauthorized,
     Reason::Forbidden,
     Reason::NotFound,
+    Reason::Conflict,
     Reason::Gone,
     Reason::Throttled,
     Reason::Refused,
@@ -101,6 +109,7 @@ impl Reason {
             403 => Self::Forbidden,
             404 | 405 => Self::NotFound,
             408 | 504 => Self::Timeout,
+            409 => Self::Conflict,
             410 => Self::Gone,
             429 => Self::Throttled,
             400..500 => Self::Refused,
@@ -112,12 +121,14 @@ impl Reason {
     /// The value of the label.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Access => "access",
             Self::Connect => "connect",
             Self::Timeout => "timeout",
             Self::Broken => "broken",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
             Self::Gone => "gone",
             Self::Throttled => "throttled",
             Self::Refused => "refused",
@@ -160,7 +171,7 @@ mod tests {
         assert_eq!(fault.to_string(), "forbidden: HTTP 403: pods is forbidden");
         assert_eq!((fault.code, fault.retry_after), (Some(403), Some(Duration::from_secs(3))));
         let conflict = Fault::of_status(409, b"", None);
-        assert_eq!((conflict.reason, conflict.code), (Reason::Refused, Some(409)));
+        assert_eq!((conflict.reason, conflict.code), (Reason::Conflict, Some(409)));
         let fault = Fault::of_status(429, b"<html>", Some(Duration::from_secs(1)));
         assert_eq!((fault.reason, fault.detail.as_str()), (Reason::Throttled, "HTTP 429"));
         let event =
