@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a tool for people")]
 
 use std::{fmt::Write as _, sync::Arc};
-use store::{Lines, Snapshot, Store};
+use store::{Lines, Press, Snapshot, Store};
 
 const FAMILIES: usize = 50;
 
@@ -83,17 +83,17 @@ fn pages(snapshot: &Snapshot) -> impl Iterator<Item = &Arc<exposition::Page>> {
 
 fn main() {
     let pods: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(10_000);
-    let mut store = Store::new(FAMILIES);
+    let (mut store, mut press) = (Store::new(FAMILIES), Press::default());
     let mut pod = Pod { text: String::new(), ends: Vec::new() };
     timed("rendering alone", || (0..pods).for_each(|n| drop(render(&mut pod, n, 0))));
     let snapshot = timed("list", || {
         store.begin_relist();
         for n in 0..pods {
             let uid = render(&mut pod, n, 0);
-            store.apply(&uid, &pod);
+            store.apply(&uid, &pod, &mut press);
         }
         store.end_relist();
-        store.publish().expect("complete")
+        store.publish(&mut press).expect("complete")
     });
     let (text, packed) = pages(&snapshot)
         .fold((0, 0), |(text, packed), page| (text + page.len(), packed + page.deflated().len()));
@@ -102,18 +102,18 @@ fn main() {
         store.begin_relist();
         for n in 0..pods {
             let uid = render(&mut pod, n, 0);
-            store.apply(&uid, &pod);
+            store.apply(&uid, &pod, &mut press);
         }
         store.end_relist();
-        store.publish()
+        store.publish(&mut press)
     });
     for round in 1..=3 {
         timed("1 % changed", || {
             for n in (0..pods).step_by(100) {
                 let uid = render(&mut pod, (n * 7 + round * 13) % pods, round);
-                store.apply(&uid, &pod);
+                store.apply(&uid, &pod, &mut press);
             }
-            store.publish()
+            store.publish(&mut press)
         });
     }
     timed("1 % replaced", || {
@@ -121,9 +121,9 @@ fn main() {
             let uid = render(&mut pod, (n * 7 + 5) % pods, 0);
             store.delete(&uid);
             let uid = render(&mut pod, pods + n, 0);
-            store.apply(&uid, &pod);
+            store.apply(&uid, &pod, &mut press);
         }
-        store.publish()
+        store.publish(&mut press)
     });
     let mut unpacker = exposition::Unpacker::new();
     timed("unpacked", || {

@@ -17,5 +17,5 @@ mod cell;
 mod rack;
 mod store;
 
-pub use rack::PLACES;
+pub use rack::{PLACES, Press};
 pub use store::{Lines, Snapshot, Store};

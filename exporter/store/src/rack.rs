@@ -38,9 +38,9 @@ struct Waiting {
     lines: Box<[u8]>,
 }
 
-/// What making pages needs, kept from one to the next.
+/// What making pages needs, kept from one to the next: some 350 KiB, so that stores share one.
 #[derive(Debug, Default)]
-pub(crate) struct Press {
+pub struct Press {
     packer: Packer,
     unpacker: Unpacker,
     old: Vec<u8>,

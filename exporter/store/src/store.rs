@@ -15,7 +15,6 @@ pub struct Store {
     /// Racks with free places, and numbers of racks that are no more.
     open: Vec<u32>,
     hasher: Hasher,
-    press: Press,
     /// The bytes of changed lines that wait.
     waiting: usize,
     round: u32,
@@ -57,7 +56,6 @@ impl Store {
             racks: Vec::new(),
             open: Vec::new(),
             hasher: Hasher::default(),
-            press: Press::default(),
             waiting: 0,
             round: 0,
             relisting: false,
@@ -68,7 +66,7 @@ impl Store {
 
     /// Adds an object, or puts its new lines in the place of the old ones. Gives the first family in which it
     /// has more lines than can be kept (1 MiB); those are left out, and the others kept.
-    pub fn apply(&mut self, key: &str, lines: &impl Lines) -> Option<usize> {
+    pub fn apply(&mut self, key: &str, lines: &impl Lines, press: &mut Press) -> Option<usize> {
         let place = if let Some(&place) = self.places.get(key) {
             place
         } else {
@@ -94,7 +92,7 @@ impl Store {
         // A full rack is likely to be whole, as in a list.
         let bound = if rack.is_full() { MAX_WAITING / 4 } else { MAX_WAITING };
         if self.waiting > bound {
-            self.press();
+            self.press(press);
         }
         left_out
     }
@@ -149,11 +147,11 @@ impl Store {
 
     /// Makes what changed visible and gives what scrapes are to see: during a relist, what was there
     /// before it; during the first, nothing.
-    pub fn publish(&mut self) -> Option<Arc<Snapshot>> {
+    pub fn publish(&mut self, press: &mut Press) -> Option<Arc<Snapshot>> {
         if self.relisting {
             return self.published.clone();
         }
-        self.press();
+        self.press(press);
         if self.published.is_some() && !self.stale.contains(&true) {
             return self.published.clone();
         }
@@ -171,9 +169,9 @@ impl Store {
     }
 
     /// Makes the pages that have changed.
-    fn press(&mut self) {
+    fn press(&mut self, press: &mut Press) {
         for rack in self.racks.iter_mut().flatten().filter(|rack| rack.waiting() > 0) {
-            rack.press(&mut self.press);
+            rack.press(press);
         }
         self.waiting = 0;
     }

@@ -48,76 +48,76 @@ fn expected(objects: &BTreeMap<String, u32>) -> [Vec<String>; FAMILIES] {
 
 #[test]
 fn nothing_is_seen_before_the_first_list_ends_and_then_it_is_whole() {
-    let mut store = Store::new(FAMILIES);
+    let (mut store, mut press) = (Store::new(FAMILIES), Press::default());
     store.begin_relist();
-    assert!(store.publish().is_none());
-    assert_eq!(store.apply("a", &object("a", 1)), None);
-    assert!(store.publish().is_none());
+    assert!(store.publish(&mut press).is_none());
+    assert_eq!(store.apply("a", &object("a", 1), &mut press), None);
+    assert!(store.publish(&mut press).is_none());
     store.end_relist();
-    let snapshot = store.publish().unwrap();
+    let snapshot = store.publish(&mut press).unwrap();
     assert_eq!(snapshot.objects(), 1);
     assert_eq!(seen(&snapshot), expected(&BTreeMap::from([("a".to_owned(), 1)])));
 }
 
 #[test]
 fn a_relist_swaps() {
-    let mut store = Store::new(FAMILIES);
+    let (mut store, mut press) = (Store::new(FAMILIES), Press::default());
     let old: BTreeMap<String, u32> = (0..200).map(|n| (format!("k{n}"), n)).collect();
     let new: BTreeMap<String, u32> = (100..300).map(|n| (format!("k{n}"), n * 2)).collect();
     for round in [&old, &new] {
         store.begin_relist();
         for (key, value) in round {
-            store.apply(key, &object(key, *value));
+            store.apply(key, &object(key, *value), &mut press);
         }
         if round == &new {
-            assert_eq!(seen(&store.publish().unwrap()), expected(&old));
+            assert_eq!(seen(&store.publish(&mut press).unwrap()), expected(&old));
         }
         store.end_relist();
-        assert_eq!(seen(&store.publish().unwrap()), expected(round));
+        assert_eq!(seen(&store.publish(&mut press).unwrap()), expected(round));
     }
     assert_eq!(store.len(), 200);
     // Those who hold the old one keep it.
-    let held = store.publish().unwrap();
+    let held = store.publish(&mut press).unwrap();
     for key in new.keys() {
         store.delete(key);
     }
     assert!(store.is_empty() && store.racks.iter().all(Option::is_none));
-    assert_eq!(seen(&store.publish().unwrap()), expected(&BTreeMap::new()));
+    assert_eq!(seen(&store.publish(&mut press).unwrap()), expected(&BTreeMap::new()));
     assert_eq!(seen(&held), expected(&new));
 }
 
 #[test]
 fn what_did_not_change_keeps_its_pages() {
-    let mut store = Store::new(FAMILIES);
-    store.apply("a", &object("a", 1));
-    store.apply("b", &object("b", 1));
-    let before = store.publish().unwrap();
-    store.apply("a", &object("a", 1));
-    assert!(Arc::ptr_eq(&before, &store.publish().unwrap()));
+    let (mut store, mut press) = (Store::new(FAMILIES), Press::default());
+    store.apply("a", &object("a", 1), &mut press);
+    store.apply("b", &object("b", 1), &mut press);
+    let before = store.publish(&mut press).unwrap();
+    store.apply("a", &object("a", 1), &mut press);
+    assert!(Arc::ptr_eq(&before, &store.publish(&mut press).unwrap()));
     // 1 and 4 differ in the first and the last family.
-    store.apply("a", &object("a", 4));
-    let after = store.publish().unwrap();
+    store.apply("a", &object("a", 4), &mut press);
+    let after = store.publish(&mut press).unwrap();
     let same = |family| Arc::ptr_eq(before.family(family).unwrap(), after.family(family).unwrap());
     assert_eq!([same(0), same(1), same(2)], [false, true, false]);
 }
 
 #[test]
 fn an_object_with_too_many_lines_costs_its_family() {
-    let mut store = Store::new(FAMILIES);
+    let (mut store, mut press) = (Store::new(FAMILIES), Press::default());
     let mut lines = object("a", 1);
     lines[1] = "b{x=\"y\"} 1\n".repeat(100_000);
-    assert_eq!(store.apply("a", &lines), Some(1));
-    let seen = seen(&store.publish().unwrap());
+    assert_eq!(store.apply("a", &lines, &mut press), Some(1));
+    let seen = seen(&store.publish(&mut press).unwrap());
     assert_eq!([seen[0].len(), seen[1].len(), seen[2].len()], [1, 0, 1]);
 }
 
 #[test]
 fn a_list_waits_in_bounded_memory() {
-    let mut store = Store::new(FAMILIES);
+    let (mut store, mut press) = (Store::new(FAMILIES), Press::default());
     store.begin_relist();
     for n in 0..2_000 {
         let lines = [format!("a{{n=\"{n}\"}} 1\n").repeat(200), String::new(), String::new()];
-        store.apply(&n.to_string(), &lines);
+        store.apply(&n.to_string(), &lines, &mut press);
         assert!(store.waiting <= MAX_WAITING);
         let real: usize = store.racks.iter().flatten().map(Rack::waiting).sum();
         assert_eq!(store.waiting, real);
@@ -146,11 +146,12 @@ proptest! {
     #[test]
     fn it_is_a_map(steps in prop::collection::vec(step(), 0..150)) {
         let (mut store, mut map) = (Store::new(FAMILIES), BTreeMap::new());
+            let mut press = Press::default();
         for step in steps {
             match step {
                 Step::Apply(key, value) => {
                     let key = key.to_string();
-                    store.apply(&key, &object(&key, value));
+                    store.apply(&key, &object(&key, value), &mut press);
                     map.insert(key, value);
                 }
                 Step::Delete(key) => {
@@ -158,14 +159,14 @@ proptest! {
                     map.remove(&key.to_string());
                 }
                 Step::Publish => {
-                    prop_assert_eq!(seen(&store.publish().unwrap()), expected(&map));
+                    prop_assert_eq!(seen(&store.publish(&mut press).unwrap()), expected(&map));
                 }
                 Step::Relist(list) => {
                     store.begin_relist();
                     map.clear();
                     for (key, value) in list {
                         let key = key.to_string();
-                        store.apply(&key, &object(&key, value));
+                        store.apply(&key, &object(&key, value), &mut press);
                         map.insert(key, value);
                     }
                     store.end_relist();
@@ -173,7 +174,7 @@ proptest! {
             }
             prop_assert_eq!(store.len(), map.len());
         }
-        let snapshot = store.publish().unwrap();
+        let snapshot = store.publish(&mut press).unwrap();
         prop_assert_eq!(snapshot.objects(), map.len());
         prop_assert_eq!(seen(&snapshot), expected(&map));
     }

@@ -1,0 +1,113 @@
+//! Flags: those of kube-state-metrics under their names, and ours.
+
+use collect::{Error, Opt, Options, Result};
+use std::time::Duration;
+
+/// Who serves what the cluster is made of.
+pub const MODE: Opt = Opt::text(
+    "cluster",
+    "auto",
+    "Serve the cluster's objects as kube-state-metrics does: auto shares them among the exporters of \
+     a cluster, always has this one serve all of them, never none.",
+);
+/// The node that this process runs on.
+pub const NODE_NAME: Opt = Opt::text(
+    "node-name",
+    "",
+    "The name of the node that the exporter runs on; default $NODE_NAME.",
+);
+
+pub(crate) const RESOURCES: Opt = Opt::list(
+    "resources",
+    "Resources to serve, parted by commas; default those of kube-state-metrics.",
+);
+pub(crate) const NAMESPACES: Opt = Opt::list(
+    "namespaces",
+    "Namespaces whose objects are served, parted by commas; default all. What lives in no namespace \
+     is served all the same.",
+);
+pub(crate) const NAMESPACES_DENYLIST: Opt = Opt::list(
+    "namespaces-denylist",
+    "Namespaces whose objects are not served, parted by commas.",
+);
+pub(crate) const METRIC_ALLOWLIST: Opt = Opt::list(
+    "metric-allowlist",
+    "Regular expressions of the families of the cluster's objects that are served, parted by commas; \
+     they match anywhere in a name. Not together with the denylist.",
+);
+pub(crate) const METRIC_DENYLIST: Opt = Opt::list(
+    "metric-denylist",
+    "Regular expressions of the families of the cluster's objects that are not served.",
+);
+pub(crate) const METRIC_OPT_IN_LIST: Opt = Opt::list(
+    "metric-opt-in-list",
+    "Regular expressions of the families that are served only where they are named here.",
+);
+pub(crate) const METRIC_LABELS_ALLOWLIST: Opt = Opt::text(
+    "metric-labels-allowlist",
+    "",
+    "Labels of objects that kube_*_labels shows: pods=[app,team/*],nodes=[*].",
+);
+pub(crate) const METRIC_ANNOTATIONS_ALLOWLIST: Opt = Opt::text(
+    "metric-annotations-allowlist",
+    "",
+    "Annotations of objects that kube_*_annotations shows, in the same way.",
+);
+pub(crate) const PEER_SCHEDULES: Opt = Opt::switch(
+    "cluster.peer-schedules",
+    false,
+    "Read the schedules of CronJobs as kube-state-metrics does, in place of as their controller does.",
+);
+pub(crate) const STALE: Opt = Opt::text(
+    "cluster.stale",
+    "5m",
+    "How long the last known state of a resource is served after the API server was last heard.",
+);
+
+/// The texts of a list, each of which may hold several parted by commas.
+pub(crate) fn texts<'o>(options: &'o Options, opt: &Opt) -> impl Iterator<Item = &'o str> {
+    let texts = options.list(opt).iter().flat_map(|text| text.split(','));
+    texts.map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// A length of time: `90s`, `5m`, `1h`.
+pub(crate) fn duration(options: &Options, opt: &Opt) -> Result<Duration> {
+    let text = options.text(opt);
+    let parsed = text.char_indices().next_back().and_then(|(at, unit)| {
+        let number: u64 = text.get(..at)?.parse().ok()?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            _ => return None,
+        };
+        number.checked_mul(seconds).filter(|seconds| *seconds > 0)
+    });
+    parsed
+        .map(Duration::from_secs)
+        .ok_or_else(|| wrong(opt, format!("expected a time such as 90s, 5m or 1h, found {text:?}")))
+}
+
+pub(crate) fn wrong(opt: &Opt, what: String) -> Error {
+    Error::Option { option: opt.name.to_owned(), what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        let time = |text: &str| {
+            let mut options = Options::default();
+            options.set(STALE.name, vec![text.to_owned()]);
+            duration(&options, &STALE).map(|time| time.as_secs()).map_err(|e| e.to_string())
+        };
+        assert_eq!([time("90s"), time("5m"), time("1h")], [Ok(90), Ok(300), Ok(3600)]);
+        for bad in ["", "5", "m", "0s", "-1m", "5 m", "5ä", "99999999999999999h"] {
+            let error = time(bad).unwrap_err();
+            assert!(error.starts_with("--cluster.stale: expected a time such as"), "{error}");
+        }
+        assert_eq!(duration(&Options::default(), &STALE).unwrap(), Duration::from_mins(5));
+    }
+}
