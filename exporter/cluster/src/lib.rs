@@ -9,5 +9,6 @@ pub mod fault;
 mod frames;
 #[cfg(test)]
 mod scripted;
+pub mod shard;
 pub mod transport;
 pub mod watch;
