@@ -7,6 +7,7 @@
 
 pub mod fault;
 mod frames;
+pub mod role;
 #[cfg(test)]
 mod scripted;
 pub mod shard;
