@@ -11,11 +11,13 @@
 mod endpoint;
 mod index;
 mod listeners;
+mod pod;
 mod role;
 mod unit;
 
 pub use endpoint::{Endpoint, UnixKind};
 pub use listeners::{Listener, Listeners};
+pub use pod::{Container, ContainerKind, Pod, Pods};
 pub use role::Role;
 pub use unit::{ActiveState, Unit, Units};
 
@@ -28,6 +30,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub struct Model {
     units: RwLock<Units>,
     listeners: RwLock<Listeners>,
+    pods: RwLock<Pods>,
 }
 
 // === impl Model ===
@@ -51,5 +54,15 @@ impl Model {
     /// Who listens, for the source that writes it.
     pub fn listeners_mut(&self) -> RwLockWriteGuard<'_, Listeners> {
         self.listeners.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The node's pods, to read.
+    pub fn pods(&self) -> RwLockReadGuard<'_, Pods> {
+        self.pods.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The node's pods, for the source that writes them.
+    pub fn pods_mut(&self) -> RwLockWriteGuard<'_, Pods> {
+        self.pods.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
