@@ -1,5 +1,7 @@
 //! Why an object could not be read, or a setting not be taken.
 
+use std::borrow::Cow;
+
 /// Why an object could not be read, or a setting not be taken. The message names the object and the
 /// field, or the setting, what was expected and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -8,7 +10,7 @@ pub enum Error {
     #[error("{kind} {object}: {field}: {what}")]
     Object {
         /// The kind, such as `Pod`.
-        kind: &'static str,
+        kind: Cow<'static, str>,
         /// `namespace/name`, as far as they can be read.
         object: String,
         /// The path of the field, such as `spec.containers[0].name`.

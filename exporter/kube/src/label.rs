@@ -12,6 +12,12 @@ pub(crate) fn sanitized(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
 }
 
+/// Whether every Prometheus takes `name` as the name of a label unquoted, and it is not the one that
+/// holds the metric's name.
+pub(crate) fn is_label_name(name: &str) -> bool {
+    exposition::is_metric_name(name) && !name.contains(':') && name != "__name__"
+}
+
 /// The value of a label that says yes or no, empty where the API says neither.
 pub(crate) fn yes_or_no(flag: Option<bool>) -> &'static str {
     match flag {

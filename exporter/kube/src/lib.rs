@@ -12,6 +12,7 @@
 
 mod allowlist;
 mod condition;
+pub mod custom;
 mod error;
 mod filter;
 mod label;
@@ -36,4 +37,4 @@ pub use error::Error;
 pub use rendered::Rendered;
 pub use resource::{Declared, ObjectKey, Resource, Stability};
 pub use resources::{RESOURCES, resource};
-pub use settings::{RenderOptions, Settings};
+pub use settings::{FamilyFilter, RenderOptions, Settings};

@@ -58,6 +58,7 @@ impl Rendered {
         self.lines.clear();
         self.ends.clear();
         self.identity.clear();
+        self.series.clear();
         let mut open = b'{';
         for (name, value) in labels {
             self.identity.push(open);
@@ -76,6 +77,27 @@ impl Rendered {
         self.series.clear();
         let Self { lines, identity, series, .. } = self;
         Rows { lines, series, name, identity, labels, options }
+    }
+
+    /// A line of the family that is being written, with all its labels.
+    pub(crate) fn line<'l>(
+        &mut self,
+        name: &str,
+        labels: impl Iterator<Item = (&'l str, &'l str)>,
+        value: impl Value,
+    ) {
+        self.lines.extend_from_slice(name.as_bytes());
+        let start = self.lines.len();
+        let mut before = b'{';
+        for (name, value) in labels {
+            self.lines.push(before);
+            label(&mut self.lines, name, value);
+            before = b',';
+        }
+        self.series.push(start..self.lines.len());
+        self.lines.extend_from_slice(if before == b'{' { b" " } else { b"} " });
+        value.write(&mut self.lines);
+        self.lines.push(b'\n');
     }
 
     /// Ends the family that was begun last, or leaves one out that is off. A line whose series the

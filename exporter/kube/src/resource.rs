@@ -237,7 +237,12 @@ impl Resource {
             ("", name) => name.to_owned(),
             (namespace, name) => format!("{namespace}/{name}"),
         };
-        Error::Object { kind: self.kind, object, field: field.to_owned(), what: what.to_string() }
+        Error::Object {
+            kind: self.kind.into(),
+            object,
+            field: field.to_owned(),
+            what: what.to_string(),
+        }
     }
 }
 

@@ -22,6 +22,13 @@ pub struct Settings {
     pub peer_schedules: bool,
 }
 
+/// Which families are written.
+#[derive(Clone, Debug, Default)]
+pub struct FamilyFilter {
+    allowed: Filter,
+    denied: Filter,
+}
+
 /// What of one resource is wanted.
 #[derive(Clone, Debug)]
 pub struct RenderOptions {
@@ -34,23 +41,27 @@ pub struct RenderOptions {
 // === impl Settings ===
 
 impl Settings {
-    /// What is wanted of a resource.
-    ///
-    /// Fails where a setting is wrong, whichever resource it is about.
-    pub fn options(&self, of: &Resource) -> Result<RenderOptions, Error> {
+    /// Which families are wanted, whatever they are about.
+    pub fn filter(&self) -> Result<FamilyFilter, Error> {
         let allowed = Filter::parse("metric-allowlist", &self.metric_allowlist)?;
         let denied = Filter::parse("metric-denylist", &self.metric_denylist)?;
-        let opted = Filter::parse("metric-opt-in-list", &self.metric_opt_in_list)?;
         if !allowed.is_empty() && !denied.is_empty() {
             return Err(Error::Setting {
                 option: "metric-denylist",
                 what: "cannot stand beside --metric-allowlist; give one of the two".to_owned(),
             });
         }
+        Ok(FamilyFilter { allowed, denied })
+    }
+
+    /// What is wanted of a resource.
+    ///
+    /// Fails where a setting is wrong, whichever resource it is about.
+    pub fn options(&self, of: &Resource) -> Result<RenderOptions, Error> {
+        let filter = self.filter()?;
+        let opted = Filter::parse("metric-opt-in-list", &self.metric_opt_in_list)?;
         let families = of.declared().into_iter().map(|family| {
-            (allowed.is_empty() || allowed.matches(family.name))
-                && !denied.matches(family.name)
-                && (!family.opt_in || opted.matches(family.name))
+            filter.has(family.name) && (!family.opt_in || opted.matches(family.name))
         });
         let allowlist = |option, list: &str| {
             Allowlist::parse(list, of.name, |name| resource(name).is_some())
@@ -65,6 +76,15 @@ impl Settings {
             )?,
             schedules: if self.peer_schedules { Dialect::Peer } else { Dialect::Controller },
         })
+    }
+}
+
+// === impl FamilyFilter ===
+
+impl FamilyFilter {
+    /// Whether the family of this name is written.
+    pub fn has(&self, name: &str) -> bool {
+        (self.allowed.is_empty() || self.allowed.matches(name)) && !self.denied.matches(name)
     }
 }
 
