@@ -1,6 +1,6 @@
-//! kube-state-metrics 2.20 as the oracle: `oracle/custom_samples.txt` is what its own package wrote
-//! for each configuration of `oracle/custom_configurations.txt` and each object of
-//! `oracle/custom_objects.txt`, which were drawn at random, each a line of YAML or JSON. Where an object
+//! kube-state-metrics 2.20 as the oracle: `oracle/custom_samples.tsv` is what its own package wrote
+//! for each configuration of `oracle/custom_configurations.tsv` and each object of
+//! `oracle/custom_objects.tsv`, which were drawn at random, each a line of YAML or JSON. Where an object
 //! gives a series twice, the first of them is kept; else there is no difference.
 
 use super::{Configuration, CustomResource, Notes, Served};
@@ -46,11 +46,11 @@ fn samples_are_those_of_kube_state_metrics() {
         namespaced: true,
         states: false,
     };
-    let mut blocks = include_str!("../../oracle/custom_samples.txt").split("# ").skip(1);
+    let mut blocks = include_str!("../../oracle/custom_samples.tsv").split("# ").skip(1);
     let (mut rendered, mut notes) = (Rendered::default(), Notes::default());
     let (mut differences, mut same) = (Vec::new(), 0);
-    let configurations = include_str!("../../oracle/custom_configurations.txt").lines();
-    let objects = include_str!("../../oracle/custom_objects.txt").lines();
+    let configurations = include_str!("../../oracle/custom_configurations.tsv").lines();
+    let objects = include_str!("../../oracle/custom_objects.tsv").lines();
     let cases = configurations.flat_map(|text| objects.clone().map(move |object| (text, object)));
     for (number, (text, object)) in (1..).zip(cases) {
         let configuration = Configuration::parse(text).expect("a configuration");

@@ -1,3 +1,5 @@
+//! Configurations and what they make of an object, as text; what is wrong in one, as it is told.
+
 use super::super::{Configuration, CustomResource, Notes, Served};
 use crate::{Rendered, Settings};
 use expect_test::expect;
