@@ -38,7 +38,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["collect", "exposition", "model", "cgroup"],
         &["axum", "hyper", "kube", "clap", "host"],
     ),
-    ("cluster", &["kubestate"], &["axum", "clap", "zbus", "host", "systemd"]),
+    ("cluster", &["collect", "kubestate"], &["axum", "clap", "zbus", "host", "systemd"]),
     ("kubestate", &["exposition", "model"], &["tokio", "axum", "hyper", "kube", "clap", "rustix"]),
 ];
 

@@ -7,9 +7,11 @@
 
 pub mod fault;
 mod frames;
+pub mod lease;
 pub mod role;
 #[cfg(test)]
 mod scripted;
 pub mod shard;
 pub mod transport;
+pub mod uptime;
 pub mod watch;
