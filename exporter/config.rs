@@ -97,8 +97,9 @@ pub enum Error {
 }
 
 /// Paths that mean something else than metrics.
-pub(crate) const HEALTH_PATHS: [&str; 5] =
-    ["/-/healthy", "/-/ready", "/livez", "/readyz", "/healthz"];
+pub(crate) const HEALTH_PATHS: [&str; 3] = ["/-/healthy", "/livez", "/healthz"];
+/// Those of them that tell whether what is served is whole.
+pub(crate) const READY_PATHS: [&str; 2] = ["/-/ready", "/readyz"];
 
 /// No listener, file or name needs more; a larger number is a slip of the finger.
 const MAX_LIMIT: usize = 1_000_000;
@@ -160,6 +161,11 @@ fn from_environment(
             values.entry(systemd::BUS_ADDRESS.name.to_owned()).or_insert(vec![text.clone()]);
             continue;
         }
+        // What the downward API gives a pod under this name.
+        if variable == "NODE_NAME" && !text.is_empty() {
+            values.entry(cluster::NODE_NAME.name.to_owned()).or_insert(vec![text.clone()]);
+            continue;
+        }
         // What systemd gives a service with StateDirectory=; the first of several.
         if variable == "STATE_DIRECTORY" && !text.is_empty() {
             let first = text.split(':').next().unwrap_or_default().to_owned();
@@ -218,7 +224,7 @@ impl Config {
         let mut enabled = Vec::new();
         for group in &GROUPS {
             if mode(group, &options)? {
-                enabled.extend(group.collectors.iter().copied().filter(|spec| {
+                enabled.extend((group.collectors)().iter().copied().filter(|spec| {
                     let switch = values.get(&flags::switch_of(spec.name));
                     match switch.filter(|_| group.mode.is_none()) {
                         Some(texts) => texts.last().is_some_and(|text| text == "true"),
@@ -271,14 +277,16 @@ fn wrong(opt: &Opt, what: String) -> Error {
     Error::Value { name: format!("--{}", opt.name), what }
 }
 
-/// Whether a group's collectors are enabled together: `auto` or `on`, and not `off`.
+/// Whether a group's collectors are enabled together: `auto`, or the first of its words.
 fn mode(group: &Group, options: &Options) -> Result<bool, Error> {
     let Some(opt) = group.mode else { return Ok(true) };
+    let [on, off] = group.words;
     match options.text(opt) {
         "auto" if options.switch(&DISABLE_DEFAULTS) => Ok(options.is_set(opt)),
-        "auto" | "on" => Ok(true),
-        "off" => Ok(false),
-        other => Err(wrong(opt, format!("expected auto, on or off, found {other:?}"))),
+        "auto" => Ok(true),
+        text if text == on => Ok(true),
+        text if text == off => Ok(false),
+        other => Err(wrong(opt, format!("expected auto, {on} or {off}, found {other:?}"))),
     }
 }
 
@@ -301,7 +309,7 @@ fn telemetry_path(text: &str) -> Result<String, Error> {
         let what = format!("expected a path of letters, digits and /-_.~, found {text:?}");
         return Err(wrong(&TELEMETRY_PATH, what));
     }
-    if HEALTH_PATHS.iter().any(|taken| {
+    if HEALTH_PATHS.iter().chain(&READY_PATHS).any(|taken| {
         *taken == path || taken.rsplit_once('/').is_some_and(|(parent, _)| parent == path)
     }) {
         return Err(wrong(&TELEMETRY_PATH, format!("{path:?} is taken by a health path")));

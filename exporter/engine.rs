@@ -10,7 +10,7 @@ use crate::{
     registry::{self, NODE, PARTS},
     selfmetrics::SelfMetrics,
 };
-use collect::{Bell, Collector, Context, Error, Line, Source, Spec};
+use collect::{Bell, Collector, Context, Error, Line, Source, SourceSpec, Spec};
 use exposition::{Block, Encoded, Family, Format, Writer, encode};
 use std::{
     collections::HashSet,
@@ -155,6 +155,7 @@ pub struct Last {
 struct Running {
     name: &'static str,
     bell: Bell,
+    holds_readiness: bool,
     answered: Arc<AtomicBool>,
     waiting: Mutex<Option<(Box<dyn Source>, Line)>>,
     /// Its task, once it runs.
@@ -254,7 +255,7 @@ impl Engine {
                 continue;
             }
             if let Some(waiting) = (source.build)(context)? {
-                sources.push(Running::new(source.name, waiting));
+                sources.push(Running::new(source, waiting));
             }
         }
         let gates = <[Gate; 1 + PARTS.len()]>::default();
@@ -327,6 +328,15 @@ impl Engine {
             Status { name: slot.spec.name, doc: slot.spec.doc, part: slot.part, state, last }
         };
         self.slots.iter().map(status).collect()
+    }
+
+    /// Why what is served is not yet, or no more, what it should be; `None` where the exporter is ready.
+    pub fn unready(&self) -> Option<String> {
+        self.sources.iter().filter(|running| running.holds_readiness).find_map(|running| {
+            let health = running.bell.health();
+            let reason = if health.reason.is_empty() { "starting" } else { &health.reason };
+            (!health.up && !health.absent).then(|| format!("{}: {reason}", running.name))
+        })
     }
 
     /// The last error lines of the journal, the newest first, secrets masked.
@@ -713,10 +723,16 @@ impl Lane {
 // === impl Running ===
 
 impl Running {
-    fn new(name: &'static str, source: Box<dyn Source>) -> Self {
+    fn new(spec: &SourceSpec, source: Box<dyn Source>) -> Self {
         let (line, bell) = Line::new();
-        let waiting = Mutex::new(Some((source, line)));
-        Self { name, bell, answered: Arc::default(), waiting, task: Mutex::default() }
+        Self {
+            name: spec.name,
+            bell,
+            holds_readiness: spec.holds_readiness,
+            answered: Arc::default(),
+            waiting: Mutex::new(Some((source, line))),
+            task: Mutex::default(),
+        }
     }
 }
 

@@ -85,23 +85,27 @@ pub fn all() -> Vec<Flag> {
     for (heading, opts) in &OWN {
         flags.extend(opts.iter().map(|opt| Flag::new(opt, Cow::Borrowed(heading))));
     }
-    for (group, spec) in GROUPS.iter().flat_map(|g| g.collectors.iter().map(move |s| (g, s))) {
-        let heading: Cow<'static, str> = match group.mode {
-            Some(mode) => Cow::Owned(format!("Part {}", mode.name)),
-            None => Cow::Owned(format!("Collector {}", spec.name)),
-        };
-        flags.push(match group.mode {
-            Some(mode) => Flag::new(mode, heading.clone()),
-            None => Flag {
-                name: Cow::Owned(switch_of(spec.name)),
-                doc: Cow::Borrowed(spec.doc),
-                kind: OptKind::Switch(spec.default),
-                aliases: &[],
-                hidden: false,
-                heading: heading.clone(),
-            },
-        });
-        flags.extend(spec.opts.iter().map(|opt| Flag::new(opt, heading.clone())));
+    for group in &GROUPS {
+        let part: Option<Cow<'static, str>> =
+            group.mode.map(|mode| Cow::Owned(format!("Part {}", mode.name)));
+        if let (Some(mode), Some(heading)) = (group.mode, &part) {
+            flags.push(Flag::new(mode, heading.clone()));
+        }
+        for spec in (group.collectors)() {
+            let heading = part.clone().unwrap_or_else(|| {
+                let heading = Cow::Owned(format!("Collector {}", spec.name));
+                flags.push(Flag {
+                    name: Cow::Owned(switch_of(spec.name)),
+                    doc: Cow::Borrowed(spec.doc),
+                    kind: OptKind::Switch(spec.default),
+                    aliases: &[],
+                    hidden: false,
+                    heading: Cow::clone(&heading),
+                });
+                heading
+            });
+            flags.extend(spec.opts.iter().map(|opt| Flag::new(opt, heading.clone())));
+        }
     }
     flags
 }

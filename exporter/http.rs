@@ -12,10 +12,16 @@ mod serve;
 pub use listening::Listening;
 pub use serve::{Bound, Server, bind};
 
-use crate::{config::HEALTH_PATHS, engine::Engine, registry::PARTS, selfmetrics::SelfMetrics};
+use crate::{
+    config::{HEALTH_PATHS, READY_PATHS},
+    engine::Engine,
+    registry::PARTS,
+    selfmetrics::SelfMetrics,
+};
 use axum::{
     Router,
     body::Body,
+    extract,
     http::{
         HeaderName, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
@@ -82,12 +88,23 @@ impl App {
         for path in HEALTH_PATHS {
             router = router.route(path, get(async || text(StatusCode::OK, "ok\n")));
         }
+        for path in READY_PATHS {
+            router = router.route(path, get(ready));
+        }
         router
             .fallback(async || text(StatusCode::NOT_FOUND, "not found\n"))
             .method_not_allowed_fallback(async || {
                 text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
             })
             .with_state(Arc::clone(self))
+    }
+}
+
+/// Whether what is served is whole. Being alive is another question: no restart helps here.
+async fn ready(extract::State(app): extract::State<Arc<App>>) -> Response {
+    match app.engine.unready() {
+        None => text(StatusCode::OK, "ok\n"),
+        Some(reason) => text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
     }
 }
 

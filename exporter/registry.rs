@@ -9,49 +9,64 @@ pub struct Group {
     pub part: &'static str,
     /// The flag that enables the collectors together; without one each has its own switch.
     pub mode: Option<&'static Opt>,
+    /// The flag's words beside `auto`: for what must be, and for what must not.
+    pub words: [&'static str; 2],
     /// What feeds them; nothing where they read for themselves.
     pub source: Option<&'static SourceSpec>,
-    /// The collectors.
-    pub collectors: &'static [&'static Spec],
+    /// The collectors; some are made at start-up, from tables.
+    pub collectors: fn() -> &'static [&'static Spec],
 }
+
+const ON_OFF: [&str; 2] = ["on", "off"];
 
 /// The part whose collectors are those of `node_exporter`.
 pub const NODE: &str = "node";
 
 /// The parts that have a path of their own below the metrics' path.
-pub const PARTS: [&str; 3] = [NODE, "systemd", "journal"];
+pub const PARTS: [&str; 4] = [NODE, "systemd", "journal", "kube-state"];
 
 /// Every group. Names of collectors are unique over all of them.
-pub static GROUPS: [Group; 4] = [
-    Group { part: NODE, mode: None, source: None, collectors: host::COLLECTORS },
+pub static GROUPS: [Group; 5] = [
+    Group { part: NODE, mode: None, words: ON_OFF, source: None, collectors: || host::COLLECTORS },
     Group {
         part: NODE,
         mode: None,
+        words: ON_OFF,
         source: Some(&systemd::SOURCE),
-        collectors: systemd::NODE_COLLECTORS,
+        collectors: || systemd::NODE_COLLECTORS,
     },
     Group {
         part: "systemd",
         mode: Some(&systemd::MODE),
+        words: ON_OFF,
         source: Some(&systemd::SOURCE),
-        collectors: systemd::COLLECTORS,
+        collectors: || systemd::COLLECTORS,
     },
     Group {
         part: "journal",
         mode: Some(&journal::MODE),
+        words: ON_OFF,
         source: Some(&journal::SOURCE),
-        collectors: journal::COLLECTORS,
+        collectors: || journal::COLLECTORS,
+    },
+    Group {
+        part: "kube-state",
+        mode: Some(&cluster::MODE),
+        words: ["always", "never"],
+        source: Some(&cluster::SOURCE),
+        collectors: cluster::collectors,
     },
 ];
 
 /// Every collector, group by group.
 pub fn specs() -> impl Iterator<Item = &'static Spec> {
-    GROUPS.iter().flat_map(|group| group.collectors.iter().copied())
+    GROUPS.iter().flat_map(|group| (group.collectors)().iter().copied())
 }
 
 /// The group of a collector; that of the host's where the collector is not in the tables.
 pub fn group(spec: &Spec) -> &'static Group {
-    let holds = |group: &&Group| group.collectors.iter().any(|known| std::ptr::eq(*known, spec));
+    let holds =
+        |group: &&Group| (group.collectors)().iter().any(|known| std::ptr::eq(*known, spec));
     let [host, ..] = &GROUPS;
     GROUPS.iter().find(holds).unwrap_or(host)
 }

@@ -38,7 +38,11 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["collect", "exposition", "model", "cgroup"],
         &["axum", "hyper", "kube", "clap", "host"],
     ),
-    ("cluster", &["collect", "kubestate"], &["axum", "clap", "zbus", "host", "systemd"]),
+    (
+        "cluster",
+        &["collect", "exposition", "kubestate", "model", "store"],
+        &["axum", "clap", "zbus", "host", "systemd"],
+    ),
     ("kubestate", &["exposition", "model"], &["tokio", "axum", "hyper", "kube", "clap", "rustix"]),
 ];
 

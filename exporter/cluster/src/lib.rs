@@ -1,17 +1,40 @@
-//! The Kubernetes API as a source: what is watched, and how a watch is kept true.
+//! The Kubernetes API as a source: what is watched, how a watch is kept true, and what is served of it.
 //!
 //! A [`watch`](watch::run) lists objects and follows what changes, one resource a task, so that the
-//! trouble of one is that one's alone. It gives objects as JSON, as they came, to a [`Sink`](watch::Sink).
+//! trouble of one is that one's alone. It gives objects as JSON, as they came, to a [`Sink`](watch::Sink):
+//! the keeper of a state, which renders their lines into a store and drops them. Collectors hand the
+//! stores' pages on.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod fault;
 mod frames;
+mod keeper;
+mod kube_state;
 pub mod lease;
+mod options;
+mod own;
+mod plan;
 pub mod role;
 #[cfg(test)]
 mod scripted;
 pub mod shard;
+mod source;
+mod states;
 pub mod transport;
 pub mod uptime;
 pub mod watch;
+mod watches;
+
+pub use options::{MODE, NODE_NAME};
+pub use source::SOURCE;
+
+use collect::Spec;
+use std::sync::LazyLock;
+
+/// The collectors of the part `kube-state`, sorted by name.
+pub fn collectors() -> &'static [&'static Spec] {
+    static COLLECTORS: LazyLock<[&Spec; 3]> =
+        LazyLock::new(|| [&*kube_state::SPEC, &own::SPEC, &watches::SPEC]);
+    &*COLLECTORS
+}

@@ -26,10 +26,8 @@ pub(crate) const NAMESPACES: Opt = Opt::list(
     "Namespaces whose objects are served, parted by commas; default all. What lives in no namespace \
      is served all the same.",
 );
-pub(crate) const NAMESPACES_DENYLIST: Opt = Opt::list(
-    "namespaces-denylist",
-    "Namespaces whose objects are not served, parted by commas.",
-);
+pub(crate) const NAMESPACES_DENYLIST: Opt =
+    Opt::list("namespaces-denylist", "Namespaces whose objects are not served, parted by commas.");
 pub(crate) const METRIC_ALLOWLIST: Opt = Opt::list(
     "metric-allowlist",
     "Regular expressions of the families of the cluster's objects that are served, parted by commas; \
@@ -57,6 +55,16 @@ pub(crate) const PEER_SCHEDULES: Opt = Opt::switch(
     "cluster.peer-schedules",
     false,
     "Read the schedules of CronJobs as kube-state-metrics does, in place of as their controller does.",
+);
+pub(crate) const SHARD: Opt = Opt::text(
+    "shard",
+    "0",
+    "Which shard of the objects is served, from 0; with --cluster=always and --total-shards.",
+);
+pub(crate) const TOTAL_SHARDS: Opt = Opt::text(
+    "total-shards",
+    "1",
+    "The number of shards that share the objects, each an exporter with --cluster=always.",
 );
 pub(crate) const STALE: Opt = Opt::text(
     "cluster.stale",

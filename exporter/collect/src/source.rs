@@ -28,6 +28,9 @@ pub struct SourceSpec {
     pub name: &'static str,
     /// Makes the source; `None` where it is switched off. Fails on a wrong option only.
     pub build: BuildSource,
+    /// Whether the exporter is not ready while the source is there and not up: where what it serves
+    /// would be wrong without the source, and not just less.
+    pub holds_readiness: bool,
 }
 
 /// Makes a source; `None` where it is switched off.

@@ -37,8 +37,11 @@ use std::{
 use tokio::{task, time};
 
 /// The source's entry in the registry.
-pub static SOURCE: SourceSpec =
-    SourceSpec { name: "journal", build: |cx| Ok(Some(Box::new(Reading::new(cx)?))) };
+pub static SOURCE: SourceSpec = SourceSpec {
+    name: "journal",
+    build: |cx| Ok(Some(Box::new(Reading::new(cx)?))),
+    holds_readiness: false,
+};
 
 /// Bytes of files that are read before others have their turn.
 const TURN: u64 = 1 << 20;

@@ -32,8 +32,11 @@ use tokio::time::{self, Instant};
 use zbus::{Message, Variant, message::Header};
 
 /// The source's entry in the registry.
-pub static SOURCE: SourceSpec =
-    SourceSpec { name: "systemd", build: |cx| Ok(Some(Box::new(Systemd::new(cx)?))) };
+pub static SOURCE: SourceSpec = SourceSpec {
+    name: "systemd",
+    build: |cx| Ok(Some(Box::new(Systemd::new(cx)?))),
+    holds_readiness: false,
+};
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";

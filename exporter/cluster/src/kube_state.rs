@@ -1,0 +1,99 @@
+//! kube-state-metrics' families, from the states: pages of compressed lines, handed on as they are.
+
+use crate::{
+    options,
+    states::{Served, States, Status},
+};
+use collect::{Collector, Context, Error, Result, Spec};
+use exposition::{Family, Writer};
+use kubestate::RESOURCES;
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+/// Made at start-up, as the tables' families are.
+pub(crate) static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
+    name: "kube_state",
+    doc: "The cluster's objects under kube-state-metrics' names.",
+    default: true,
+    families: families(),
+    opts: &[
+        options::NODE_NAME,
+        options::RESOURCES,
+        options::NAMESPACES,
+        options::NAMESPACES_DENYLIST,
+        options::METRIC_ALLOWLIST,
+        options::METRIC_DENYLIST,
+        options::METRIC_OPT_IN_LIST,
+        options::METRIC_LABELS_ALLOWLIST,
+        options::METRIC_ANNOTATIONS_ALLOWLIST,
+        options::SHARD,
+        options::TOTAL_SHARDS,
+        options::PEER_SCHEDULES,
+        options::STALE,
+    ],
+    build: |cx| Ok(Box::new(KubeState::new(cx)?)),
+});
+
+struct KubeState {
+    states: Arc<States>,
+    stale: Duration,
+}
+
+fn families() -> &'static [&'static [Family]] {
+    RESOURCES.iter().map(|resource| resource.families()).collect::<Vec<_>>().leak()
+}
+
+// === impl KubeState ===
+
+impl KubeState {
+    fn new(cx: &Context) -> Result<Self> {
+        let stale = options::duration(&cx.options, &options::STALE)?;
+        Ok(Self { states: cx.shared.get(), stale })
+    }
+}
+
+impl Collector for KubeState {
+    fn collect(&mut self, out: &mut Writer) -> Result<()> {
+        self.states.answers()?;
+        let mut missing = Vec::new();
+        for (resource, served) in self.states.served(self.stale) {
+            match served {
+                Served::Yes(snapshots) => {
+                    for snapshot in snapshots {
+                        for (at, family) in resource.families().iter().enumerate() {
+                            if let Some(pages) = snapshot.family(at) {
+                                out.pages(family, Arc::clone(pages));
+                            }
+                        }
+                    }
+                }
+                Served::No(Some(reason)) => missing.push((resource.name, reason)),
+                // It is on its way.
+                Served::No(None) => {}
+            }
+        }
+        let more = missing.len().saturating_sub(1);
+        match missing.into_iter().next() {
+            None => Ok(()),
+            Some((resource, reason)) => {
+                let first = Box::new(Error::Other(format!("{resource} are not served: {reason}")));
+                Err(if more == 0 { *first } else { Error::Several { first, more } })
+            }
+        }
+    }
+}
+
+// === impl States ===
+
+impl States {
+    /// Fails where there is no server to ask.
+    pub(crate) fn answers(&self) -> Result<()> {
+        match self.status() {
+            Status::Starting | Status::Connected => Ok(()),
+            Status::Down(reason) => Err(Error::Other(reason)),
+            Status::Absent(reason) => Err(Error::no_data(reason)),
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The source against scripted servers, on paused time: what scrapes see of it.
+
+use super::*;
+use crate::{
+    fault::{Fault, Reason},
+    scripted::{Log, Server, Step, Then},
+    transport::Stream,
+};
+use bytes::Bytes;
+use collect::{Bell, Clock, Collector, Options, Root, Shared};
+use expect_test::{Expect, expect};
+use exposition::{Format, Writer, encode};
+use futures_util::future::BoxFuture;
+use http::Method;
+use std::{fmt::Write as _, time::SystemTime};
+use tokio::task::JoinHandle;
+
+/// A server for each path.
+struct Servers(BTreeMap<&'static str, Server>);
+
+/// A source that runs, and scrapes of it.
+struct Play {
+    cx: Context,
+    bell: Bell,
+    servers: Arc<Servers>,
+    running: JoinHandle<()>,
+}
+
+impl Transport for Servers {
+    fn get<'a>(
+        &'a self,
+        path: &'a str,
+        accept: &'static str,
+    ) -> BoxFuture<'a, Result<Box<dyn Stream>, Fault>> {
+        let (resource, _) = path.split_once('?').unwrap();
+        self.0.get(resource).unwrap().get(path, accept)
+    }
+
+    fn send<'a>(
+        &'a self,
+        _: Method,
+        path: &'a str,
+        _: &'static str,
+        _: Bytes,
+    ) -> BoxFuture<'a, Result<Bytes, Fault>> {
+        panic!("nothing is to be sent to {path}")
+    }
+}
+
+impl Play {
+    /// With only the creation of objects to be seen.
+    fn new(given: &[(&str, &str)], scripts: Vec<(&'static str, Vec<Step>)>) -> Self {
+        let cx = context(given);
+        let server = |(path, script)| (path, Server::new(script, Log::default()));
+        let servers = Arc::new(Servers(scripts.into_iter().map(server).collect()));
+        let transport: Arc<dyn Transport> = Arc::clone(&servers) as _;
+        let mut cluster = Cluster::new(&cx).unwrap();
+        cluster.server = Ok(transport);
+        let (line, bell) = Line::new();
+        let running = tokio::spawn(async move { cluster.serve(&line).await });
+        Self { cx, bell, servers, running }
+    }
+
+    /// Waits until the server of a path was asked for more than it has in its script.
+    async fn done(&self, path: &str) {
+        self.servers.0.get(path).unwrap().done().await;
+    }
+
+    /// A scrape, whether the source is up, and why not.
+    async fn scrape(&self, expected: Expect) {
+        self.bell.ring().await;
+        let mut blocks = Vec::new();
+        let mut text = String::new();
+        for spec in crate::collectors() {
+            let mut collector: Box<dyn Collector> = (spec.build)(&self.cx).unwrap();
+            let mut out = Writer::default();
+            if let Err(error) = collector.collect(&mut out) {
+                writeln!(text, "{}: {error}", spec.name).unwrap();
+            }
+            blocks.push(out.finish());
+        }
+        let health = self.bell.health();
+        writeln!(text, "up: {} {}", health.up, health.reason).unwrap();
+        let blocks: Vec<_> = blocks.iter().collect();
+        let body = String::from_utf8(encode(&blocks, Format::TEXT).plain()).unwrap();
+        let wanted = ["kube_c", "kube_n", "hybrid_watch_"];
+        for line in body.lines().filter(|line| wanted.iter().any(|w| line.starts_with(w))) {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            let value: f64 = value.parse().unwrap();
+            // Pauses have jitter.
+            let value = match series.split_once('{') {
+                Some(("hybrid_watch_age_seconds", _)) => (value / 10.0).floor() * 10.0,
+                Some(("hybrid_watch_errors_total", _)) => value.min(9.0),
+                _ => value,
+            };
+            if value != 0.0 {
+                writeln!(text, "{series} {value}").unwrap();
+            }
+        }
+        expected.assert_eq(&text);
+    }
+
+    async fn stop(self) {
+        self.bell.stop();
+        self.running.await.unwrap();
+    }
+}
+
+fn gone() -> Step {
+    Step::Refuse(Fault::new(Reason::Gone, "too old"))
+}
+
+fn context(given: &[(&str, &str)]) -> Context {
+    let mut options = Options::default();
+    let flags = [("cluster", "always"), ("metric-allowlist", "created")];
+    for (name, text) in flags.iter().chain(given) {
+        options.set(name, vec![(*text).to_owned()]);
+    }
+    let root = Root::new("/nonexistent");
+    Context {
+        proc: root.clone(),
+        sys: root.clone(),
+        rootfs: root.clone(),
+        udev: root,
+        options,
+        clock: Clock::new(|| SystemTime::UNIX_EPOCH),
+        shared: Shared::default(),
+    }
+}
+
+macro_rules! object {
+    ($name:literal) => {
+        concat!(
+            r#"{"metadata":{"name":""#,
+            $name,
+            r#"","uid":"u-"#,
+            $name,
+            r#"","resourceVersion":"7","creationTimestamp":"2026-01-02T03:04:05Z"}}"#
+        )
+    };
+}
+
+macro_rules! event {
+    ($kind:literal, $object:expr) => {
+        concat!(r#"{"type":""#, $kind, r#"","object":"#, $object, "}\n")
+    };
+}
+
+const LISTED: &str = event!(
+    "BOOKMARK",
+    r#"{"metadata":{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}}"#
+);
+const A: &str = event!("ADDED", object!("a"));
+const B: &str = event!("ADDED", object!("b"));
+const NODES: &str = "/api/v1/nodes";
+const MAPS: &str = "/api/v1/configmaps";
+const TWO: (&str, &str) = ("resources", "nodes,configmaps");
+
+/// Time in which whatever the scripts have happens, faults and pauses apart.
+async fn moment() {
+    time::sleep(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_served_before_it_is_whole() {
+    let play = Play::new(
+        &[TWO],
+        vec![
+            (NODES, vec![Step::Send(vec![A, LISTED], Then::Silence)]),
+            (
+                MAPS,
+                vec![Step::Send(vec![A], Then::Break), Step::Send(vec![B, LISTED], Then::Silence)],
+            ),
+        ],
+    );
+    play.scrape(expect![[r#"
+        kube_state: configmaps are not served: broken: reset by peer
+        up: false configmaps: broken: reset by peer
+        hybrid_watch_errors_total{resource="configmaps",reason="broken"} 1
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        kube_node_created{node="a"} 1767323045
+    "#]])
+        .await;
+    time::sleep(Duration::from_secs(1)).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_errors_total{resource="configmaps",reason="broken"} 1
+        hybrid_watch_objects{resource="configmaps"} 1
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_up{resource="configmaps"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        kube_configmap_created{namespace="",configmap="b"} 1767323045
+        kube_node_created{node="a"} 1767323045
+    "#]])
+        .await;
+    play.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_is_not_served_without_the_others() {
+    let (one, two) = ("/api/v1/namespaces/one/configmaps", "/api/v1/namespaces/two/configmaps");
+    let forbidden = || Step::Refuse(Fault::new(Reason::Forbidden, "HTTP 403: no"));
+    let play = Play::new(
+        &[("resources", "configmaps"), ("namespaces", "one,two")],
+        vec![
+            (one, vec![Step::Send(vec![A, LISTED], Then::Silence)]),
+            (two, vec![forbidden(), Step::Send(vec![B, LISTED], Then::Silence)]),
+        ],
+    );
+    play.scrape(expect![[r#"
+        kube_state: configmaps are not served: forbidden: HTTP 403: no
+        up: false configmaps: forbidden: HTTP 403: no
+        hybrid_watch_errors_total{resource="configmaps",reason="forbidden"} 1
+    "#]])
+        .await;
+    time::sleep(Duration::from_secs(1)).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_errors_total{resource="configmaps",reason="forbidden"} 1
+        hybrid_watch_objects{resource="configmaps"} 2
+        hybrid_watch_up{resource="configmaps"} 1
+        kube_configmap_created{namespace="",configmap="a"} 1767323045
+        kube_configmap_created{namespace="",configmap="b"} 1767323045
+    "#]])
+        .await;
+    play.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_are_seen_at_the_next_scrape_and_relists_swap() {
+    let pages = r#"{"metadata":{"resourceVersion":"8","continue":"x"},"items":[]}"#;
+    let last = concat!(r#"{"metadata":{"resourceVersion":"8"},"items":["#, object!("c"), "]}");
+    let refused = Step::Refuse(Fault::new(Reason::Refused, "HTTP 422"));
+    let play = Play::new(
+        &[("resources", "nodes")],
+        vec![(
+            NODES,
+            vec![
+                Step::Send(vec![A, LISTED, B, event!("DELETED", object!("a"))], Then::End),
+                gone(),
+                refused,
+                Step::Send(vec![pages], Then::End),
+                Step::Refuse(Fault::new(Reason::Server, "HTTP 500")),
+                Step::Send(vec![last], Then::End),
+            ],
+        )],
+    );
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        kube_node_created{node="b"} 1767323045
+    "#]])
+        .await;
+    // The list breaks in the middle: what was there before it stands.
+    time::sleep(Duration::from_millis(600)).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_errors_total{resource="nodes",reason="gone"} 1
+        hybrid_watch_errors_total{resource="nodes",reason="server"} 1
+        hybrid_watch_objects{resource="nodes"} 1
+        kube_node_created{node="b"} 1767323045
+    "#]])
+        .await;
+    play.done(NODES).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_errors_total{resource="nodes",reason="gone"} 1
+        hybrid_watch_errors_total{resource="nodes",reason="server"} 1
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        kube_node_created{node="c"} 1767323045
+    "#]])
+        .await;
+    play.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_old_is_dropped_until_the_server_is_heard_again() {
+    let mut script = vec![Step::Send(vec![A, LISTED], Then::Break)];
+    // A pause is between six and eight seconds long, soon.
+    script.extend((0..60).map(|_| Step::Refuse(Fault::new(Reason::Connect, "refused"))));
+    script.push(Step::Send(vec![B], Then::End));
+    let play = Play::new(&[("resources", "nodes")], vec![(NODES, script)]);
+    moment().await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_errors_total{resource="nodes",reason="broken"} 1
+        hybrid_watch_objects{resource="nodes"} 1
+        kube_node_created{node="a"} 1767323045
+    "#]])
+        .await;
+    time::sleep(Duration::from_secs(290)).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_age_seconds{resource="nodes"} 290
+        hybrid_watch_errors_total{resource="nodes",reason="connect"} 9
+        hybrid_watch_errors_total{resource="nodes",reason="broken"} 1
+        hybrid_watch_objects{resource="nodes"} 1
+        kube_node_created{node="a"} 1767323045
+    "#]])
+        .await;
+    time::sleep(Duration::from_secs(11)).await;
+    // Nobody has to scrape for the source to know.
+    assert!(!play.bell.health().up);
+    play.scrape(expect![[r#"
+        kube_state: nodes are not served: connect: refused
+        up: false nodes: connect: refused
+        hybrid_watch_age_seconds{resource="nodes"} 300
+        hybrid_watch_errors_total{resource="nodes",reason="connect"} 9
+        hybrid_watch_errors_total{resource="nodes",reason="broken"} 1
+    "#]])
+        .await;
+    play.done(NODES).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_errors_total{resource="nodes",reason="connect"} 9
+        hybrid_watch_errors_total{resource="nodes",reason="broken"} 1
+        hybrid_watch_objects{resource="nodes"} 2
+        hybrid_watch_up{resource="nodes"} 1
+        kube_node_created{node="a"} 1767323045
+        kube_node_created{node="b"} 1767323045
+    "#]])
+        .await;
+    play.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_cannot_be_read_costs_itself() {
+    let odd = event!(
+        "MODIFIED",
+        r#"{"metadata":{"name":"a","uid":"u-a","resourceVersion":"8","labels":"none"}}"#
+    );
+    let script = vec![Step::Send(vec![A, B, LISTED, odd, odd], Then::Silence)];
+    let play = Play::new(&[("resources", "nodes")], vec![(NODES, script)]);
+    moment().await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_objects_left_out_total{resource="nodes"} 2
+        hybrid_watch_up{resource="nodes"} 1
+        kube_node_created{node="b"} 1767323045
+    "#]])
+        .await;
+    play.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_has_its_objects_only() {
+    let mut seen = Vec::new();
+    for shard in ["0", "1"] {
+        let list = vec![A, B, event!("ADDED", object!("c")), event!("ADDED", object!("d")), LISTED];
+        let play = Play::new(
+            &[("resources", "nodes"), ("shard", shard), ("total-shards", "2")],
+            vec![(NODES, vec![Step::Send(list, Then::Silence)])],
+        );
+        play.bell.ring().await;
+        let states = play.cx.shared.get::<States>();
+        seen.push(states.all().iter().map(|state| state.len()).sum::<usize>());
+        play.stop().await;
+    }
+    assert_eq!(seen.iter().sum::<usize>(), 4, "{seen:?}");
+    assert!(seen.iter().all(|objects| *objects > 0), "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_without_a_cluster_has_no_data() {
+    let cx = context(&[]);
+    let (line, bell) = Line::new();
+    let mut cluster = Cluster::new(&cx).unwrap();
+    cluster.server = Err(Health::absent("no kubeconfig"));
+    let running = tokio::spawn(Box::new(cluster).run(line));
+    bell.ring().await;
+    assert!(bell.health().absent);
+    for spec in crate::collectors() {
+        let error = (spec.build)(&cx).unwrap().collect(&mut Writer::default()).unwrap_err();
+        assert_eq!(error.to_string(), "no data: no kubeconfig");
+    }
+    bell.stop();
+    running.await.unwrap();
+}

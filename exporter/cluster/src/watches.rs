@@ -1,0 +1,105 @@
+//! How the watches fare: what tells a number that stands still from a server that is gone.
+
+use crate::{
+    options,
+    states::{States, View},
+};
+use collect::{Collector, Result, Spec};
+use exposition::{Family, Writer};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+pub(crate) static SPEC: Spec = Spec {
+    name: "watches",
+    doc: "How the watches of the cluster's objects fare.",
+    default: true,
+    families: &[&FAMILIES],
+    opts: &[],
+    build: |cx| {
+        let stale = options::duration(&cx.options, &options::STALE)?;
+        Ok(Box::new(Watches { states: cx.shared.get(), stale }))
+    },
+};
+
+static FAMILIES: [Family; 5] = [
+    Family::gauge(
+        "hybrid_watch_age_seconds",
+        "How long ago the API server was last heard on what keeps the resource's objects true: \
+         bookmarks come each minute or so. Absent before the first list is complete.",
+        &["resource"],
+    ),
+    Family::gauge(
+        "hybrid_watch_up",
+        "Whether changes of the resource's objects are being followed.",
+        &["resource"],
+    ),
+    Family::gauge(
+        "hybrid_watch_objects",
+        "Objects of the resource that are known; absent where they are not served.",
+        &["resource"],
+    ),
+    Family::counter(
+        "hybrid_watch_errors_total",
+        "Requests for the resource's objects that failed, and streams that ended early, by reason.",
+        &["resource", "reason"],
+    ),
+    Family::counter(
+        "hybrid_watch_objects_left_out_total",
+        "Objects that came and could not be read, wholly or in part; the log names them.",
+        &["resource"],
+    ),
+];
+
+struct Watches {
+    states: Arc<States>,
+    stale: Duration,
+}
+
+impl Collector for Watches {
+    fn collect(&mut self, out: &mut Writer) -> Result<()> {
+        self.states.answers()?;
+        let [age, up, objects, errors, left_out] = &FAMILIES;
+        let now = Instant::now();
+        let resources = self.states.by_resource();
+        // The oldest of a resource's watches tells how true the resource is.
+        let oldest = |views: &[View]| {
+            let ages: Option<Vec<_>> = views.iter().map(|view| view.age(now)).collect();
+            ages?.into_iter().max()
+        };
+        out.family(age, |s| {
+            for (resource, views) in &resources {
+                if let Some(age) = oldest(views) {
+                    s.row(&[resource.name], age.as_secs_f64());
+                }
+            }
+        });
+        out.family(up, |s| {
+            for (resource, views) in &resources {
+                s.row(&[resource.name], views.iter().all(|view| view.up));
+            }
+        });
+        out.family(objects, |s| {
+            for (resource, views) in &resources {
+                if views.iter().all(|view| view.is_true(now, self.stale)) {
+                    let count =
+                        |view: &View| view.snapshot.as_ref().map_or(0, |seen| seen.objects());
+                    s.row(&[resource.name], views.iter().map(count).sum::<usize>());
+                }
+            }
+        });
+        let tallies = self.states.tallies();
+        out.family(errors, |s| {
+            for (resource, tally) in &tallies {
+                for (reason, count) in tally.errors() {
+                    s.row(&[resource.name, reason], count);
+                }
+            }
+        });
+        out.family(left_out, |s| {
+            for (resource, tally) in &tallies {
+                s.row(&[resource.name], tally.objects_left_out());
+            }
+        });
+        Ok(())
+    }
+}
