@@ -13,7 +13,7 @@
 //!
 //! With 1,000 candidates: 0.43 writes, 3.4 watch requests and 100 small events a second in all. A stand-by that
 //! falls free is taken by the fastest of those who drew the shortest wait; a candidate that may not
-//! watch the Lease asks for it once in its duration instead.
+//! watch the Lease tries to take it once in its duration, and learns from the refusal.
 //!
 //! [`Lead::serves`] is asked at scrape: a process that was stopped, or cut off, or asleep with its
 //! machine, ends serving by itself, before anybody else can begin (`claim.rs` tells why). A virtual machine

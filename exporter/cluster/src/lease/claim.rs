@@ -270,19 +270,10 @@ impl Claim {
                 self.put_off();
                 Ok(())
             }
-            State::Foreign { record, .. } => {
-                let version = record.version.clone();
-                if record.spec.holder().is_some() {
-                    // The watch may be deaf. Where the Lease has changed, its time is counted anew.
-                    self.look().await?;
-                }
-                match &self.state {
-                    State::Foreign { record, .. } if record.version == version => {
-                        self.seize().await?;
-                        self.put_off();
-                    }
-                    _ => {}
-                }
+            State::Foreign { .. } => {
+                // Where the watch was deaf, the refusal leads to a look, and the time is counted anew.
+                self.seize().await?;
+                self.put_off();
                 Ok(())
             }
             State::Held(_) => Ok(()),

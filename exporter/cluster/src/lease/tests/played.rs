@@ -66,6 +66,8 @@ pub(super) enum Kind {
     Slow(Duration),
     /// Requests are refused at once.
     Refused,
+    /// Watches and lists are forbidden.
+    Deaf,
 }
 
 /// A candidate's way to the server.
@@ -245,6 +247,7 @@ impl Transport for Link {
             time::sleep(Duration::from_millis(3)).await;
             match trouble(&self.troubles, self.born).map(|trouble| trouble.kind) {
                 Some(Kind::Refused) => return Err(Fault::of_status(503, b"", None)),
+                Some(Kind::Deaf) => return Err(Fault::of_status(403, b"", None)),
                 Some(Kind::Silence | Kind::Lost) => return std::future::pending().await,
                 _ => {}
             }
