@@ -1,12 +1,17 @@
 //! Takes what a watch gives: objects become lines at once, and are dropped.
 
 use crate::{
+    crds::Definitions,
     fault::{Fault, Reason},
+    quota::Quota,
     shard::Shard,
     states::{State, lock},
     watch::{Request, Sink},
 };
-use kubestate::{RenderOptions, Rendered};
+use kubestate::{
+    ObjectKey, RenderOptions, Rendered, Resource,
+    custom::{CustomResource, Notes, Trouble},
+};
 use serde::Deserialize;
 use std::{
     borrow::Cow,
@@ -22,7 +27,7 @@ use tokio::{
 /// Keeps a state true from what its watch gives.
 pub(crate) struct Keeper {
     state: Arc<State>,
-    options: RenderOptions,
+    kept: Kept,
     shard: Shard,
     bench: Arc<Bench>,
     /// The turn to list for the first time; given back when that has been done, or has failed.
@@ -32,6 +37,25 @@ pub(crate) struct Keeper {
     following: bool,
     /// Objects that could not be read, each of which is told once.
     odd: HashSet<Box<str>>,
+}
+
+/// What is made of the objects.
+pub(crate) enum Kept {
+    /// The lines of a resource with a table.
+    Table(&'static Resource, RenderOptions),
+    /// The lines of a custom resource.
+    Custom(Box<Customs>),
+    /// Nothing but which custom resources there are.
+    Definitions(Arc<Mutex<Definitions>>),
+}
+
+/// What a custom resource needs besides.
+pub(crate) struct Customs {
+    resource: Arc<CustomResource>,
+    quota: Quota,
+    notes: Notes,
+    /// Families of which something could not be made, each of which is told once.
+    told: HashSet<usize>,
 }
 
 /// What all keepers share: buffers, of which one thread needs one each, and the bell for changes.
@@ -65,24 +89,44 @@ struct Identity<'a> {
     version: Option<Cow<'a, str>>,
 }
 
-struct Of<'a>(&'a Rendered);
+/// The lines of the first so many families.
+struct First<'a>(usize, &'a Rendered);
 
 // === impl Keeper ===
 
 impl Keeper {
     pub(crate) fn new(
         state: Arc<State>,
-        (options, shard): (RenderOptions, Shard),
+        (kept, shard): (Kept, Shard),
         bench: Arc<Bench>,
         turn: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        Self { state, options, shard, bench, turn, following: false, odd: HashSet::new() }
+        Self { state, kept, shard, bench, turn, following: false, odd: HashSet::new() }
+    }
+
+    /// Takes an object out.
+    fn forget(&mut self, key: &str) {
+        lock(&self.state.store).delete(key);
+        if let Kept::Custom(custom) = &mut self.kept {
+            custom.quota.delete(key);
+        }
+    }
+
+    /// Tells that definitions are others than before; during a list they are not before its end.
+    fn defined(&mut self, result: serde_json::Result<Option<String>>) -> Option<String> {
+        if self.following {
+            self.bench.changed.notify_one();
+        }
+        result.unwrap_or_else(|error| {
+            self.left_out("", &error);
+            None
+        })
     }
 
     /// Tells of an object that could not be read, whole or in part, once.
     fn left_out(&mut self, key: &str, what: &dyn std::fmt::Display) {
         self.state.tally.left_out();
-        let resource = self.state.resource.name;
+        let resource = &*self.state.name;
         if self.odd.len() < MAX_ODD && self.odd.insert(key.into()) {
             tracing::warn!(resource, error = %what, "an object is left out");
         } else {
@@ -95,18 +139,36 @@ impl Sink for Keeper {
     fn list(&mut self) {
         self.following = false;
         lock(&self.state.store).begin_relist();
+        match &mut self.kept {
+            Kept::Table(..) => {}
+            Kept::Custom(custom) => custom.quota.list(),
+            Kept::Definitions(known) => lock(known).list(),
+        }
     }
 
     fn apply(&mut self, object: &[u8]) -> Option<String> {
         let bench = Arc::clone(&self.bench);
         let mut rendered = lock(&bench.rendered);
-        match self.state.resource.render(object, &self.options, &mut rendered) {
+        let result = match &mut self.kept {
+            Kept::Table(resource, options) => resource.render(object, options, &mut rendered),
+            Kept::Custom(custom) => custom.render(object, &mut rendered),
+            Kept::Definitions(known) => {
+                let result = lock(known).apply(object);
+                return self.defined(result);
+            }
+        };
+        match result {
             Ok(id) if !self.shard.takes(&id.uid) => Some(id.resource_version),
             Ok(id) => {
                 let key = key(&id.uid, &id.namespace, &id.name);
+                let families = match &mut self.kept {
+                    Kept::Custom(custom) => custom.families_of(&key),
+                    Kept::Table(..) | Kept::Definitions(_) => usize::MAX,
+                };
                 let mut press = lock(&bench.press);
-                let long = lock(&self.state.store).apply(&key, &Of(&rendered), &mut press);
-                if let Some(family) = long.and_then(|at| self.state.resource.families().get(at)) {
+                let lines = First(families, &rendered);
+                let long = lock(&self.state.store).apply(&key, &lines, &mut press);
+                if let Some(family) = long.and_then(|at| self.state.of.families().get(at)) {
                     let name = format!("{}/{}", id.namespace, id.name);
                     let what = format!("{name}: more than 1 MiB of lines in {}", family.name);
                     self.left_out(&key, &what);
@@ -119,7 +181,7 @@ impl Sink for Keeper {
                 // What was known of it is no longer true.
                 let Identified { metadata } = serde_json::from_slice(object).unwrap_or_default();
                 let key = metadata.key();
-                lock(&self.state.store).delete(&key);
+                self.forget(&key);
                 self.left_out(&key, &error);
                 metadata.version.map(Cow::into_owned)
             }
@@ -127,6 +189,10 @@ impl Sink for Keeper {
     }
 
     fn delete(&mut self, object: &[u8]) -> Option<String> {
+        if let Kept::Definitions(known) = &self.kept {
+            let result = lock(known).delete(object);
+            return self.defined(result);
+        }
         let metadata = match serde_json::from_slice(object) {
             Ok(Identified { metadata }) => metadata,
             Err(error) => {
@@ -135,13 +201,18 @@ impl Sink for Keeper {
             }
         };
         let key = metadata.key();
-        lock(&self.state.store).delete(&key);
+        self.forget(&key);
         self.odd.remove(&*key);
         metadata.version.map(Cow::into_owned)
     }
 
     fn listed(&mut self) {
         lock(&self.state.store).end_relist();
+        match &mut self.kept {
+            Kept::Table(..) => {}
+            Kept::Custom(custom) => custom.quota.listed(),
+            Kept::Definitions(known) => lock(known).listed(),
+        }
         self.turn = None;
         self.following = true;
         self.state.set(|view| {
@@ -176,7 +247,7 @@ impl Sink for Keeper {
     fn failed(&mut self, what: Request, fault: &Fault) {
         self.state.tally.failed(what, fault);
         self.turn = None;
-        let resource = self.state.resource.name;
+        let resource = &*self.state.name;
         tracing::debug!(resource, ?what, error = %fault, "a request failed");
         if what == Request::List || fault.reason == Reason::Gone {
             self.following = false;
@@ -205,10 +276,47 @@ fn key<'a>(uid: &'a str, namespace: &str, name: &str) -> Cow<'a, str> {
     if uid.is_empty() { format!("{namespace}/{name}").into() } else { uid.into() }
 }
 
-// === impl Of ===
+// === impl Kept ===
 
-impl Lines for Of<'_> {
+impl Kept {
+    /// The lines of a custom resource, with conditions of so many objects of its group.
+    pub(crate) fn custom(resource: Arc<CustomResource>, quota: Quota) -> Self {
+        let (notes, told) = (Notes::default(), HashSet::new());
+        Self::Custom(Box::new(Customs { resource, quota, notes, told }))
+    }
+}
+
+// === impl Customs ===
+
+impl Customs {
+    /// How many of its families an object has lines of.
+    fn families_of(&mut self, key: &str) -> usize {
+        let (configured, all) = (self.resource.configured(), self.resource.families().len());
+        if all > configured && !self.quota.takes(key) { configured } else { all }
+    }
+
+    fn render(&mut self, object: &[u8], out: &mut Rendered) -> Result<ObjectKey, kubestate::Error> {
+        let id = self.resource.render(object, out, &mut self.notes)?;
+        for Trouble { family, elements, why, verbosity } in self.notes.troubles() {
+            let name = self.resource.families().get(*family).map_or("", |family| &family.name);
+            let object = format_args!("{}/{}", id.namespace, id.name);
+            // Where an object has no status yet each of its families would be a line.
+            if self.told.insert(*family) && *verbosity <= 0 {
+                let what =
+                    "samples are missing; further ones of the family are told at level debug";
+                tracing::warn!(family = name, %object, elements, error = why, "{what}");
+            } else {
+                tracing::debug!(family = name, %object, elements, error = why, "samples are missing");
+            }
+        }
+        Ok(id)
+    }
+}
+
+// === impl First ===
+
+impl Lines for First<'_> {
     fn family(&self, index: usize) -> &[u8] {
-        self.0.family(index)
+        if index < self.0 { self.1.family(index) } else { b"" }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 use collect::{Collector, Context, Error, Result, Spec};
 use exposition::{Family, Writer};
-use kubestate::RESOURCES;
+use kubestate::{RESOURCES, custom};
 use std::{
     sync::{Arc, LazyLock},
     time::Duration,
@@ -31,6 +31,11 @@ pub(crate) static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
         options::SHARD,
         options::TOTAL_SHARDS,
         options::PEER_SCHEDULES,
+        options::CUSTOM_CONFIG_FILE,
+        options::CUSTOM_CONFIG,
+        options::CUSTOM_ONLY,
+        options::CONDITIONS,
+        options::CONDITIONS_MAX,
         options::STALE,
     ],
     build: |cx| Ok(Box::new(KubeState::new(cx)?)),
@@ -42,7 +47,8 @@ struct KubeState {
 }
 
 fn families() -> &'static [&'static [Family]] {
-    RESOURCES.iter().map(|resource| resource.families()).collect::<Vec<_>>().leak()
+    let tables = RESOURCES.iter().map(|resource| resource.families());
+    tables.chain([&custom::FAMILIES[..]]).collect::<Vec<_>>().leak()
 }
 
 // === impl KubeState ===
@@ -58,20 +64,22 @@ impl Collector for KubeState {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         self.states.answers()?;
         let mut missing = Vec::new();
-        for (resource, served) in self.states.served(self.stale) {
+        for (state, served) in self.states.served(self.stale) {
             match served {
                 Served::Yes(snapshots) => {
                     for snapshot in snapshots {
-                        for (at, family) in resource.families().iter().enumerate() {
+                        for (at, family) in state.of.families().iter().enumerate() {
                             if let Some(pages) = snapshot.family(at) {
                                 out.pages(family, Arc::clone(pages));
                             }
                         }
                     }
                 }
-                Served::No(Some(reason)) => missing.push((resource.name, reason)),
-                // It is on its way.
-                Served::No(None) => {}
+                Served::No(Some(reason)) if state.of.is_asked_for() => {
+                    missing.push((Arc::clone(&state.name), reason));
+                }
+                // It is on its way, or nobody asked for it.
+                Served::No(_) => {}
             }
         }
         let more = missing.len().saturating_sub(1);

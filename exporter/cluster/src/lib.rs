@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod crds;
 pub mod fault;
 mod frames;
 mod keeper;
@@ -15,6 +16,7 @@ pub mod lease;
 mod options;
 mod own;
 mod plan;
+mod quota;
 pub mod role;
 #[cfg(test)]
 mod scripted;

@@ -66,6 +66,32 @@ pub(crate) const TOTAL_SHARDS: Opt = Opt::text(
     "1",
     "The number of shards that share the objects, each an exporter with --cluster=always.",
 );
+pub(crate) const CUSTOM_CONFIG_FILE: Opt = Opt::text(
+    "custom-resource-state-config-file",
+    "",
+    "A file that says which fields of custom resources become families, as kube-state-metrics takes \
+     it. It is read once, at the start.",
+);
+pub(crate) const CUSTOM_CONFIG: Opt = Opt::text(
+    "custom-resource-state-config",
+    "",
+    "The same as YAML in place; it wins over the file.",
+);
+pub(crate) const CUSTOM_ONLY: Opt = Opt::switch(
+    "custom-resource-state-only",
+    false,
+    "Serve nothing of the cluster but what the configuration of custom resources says.",
+);
+pub(crate) const CONDITIONS: Opt = Opt::switch(
+    "custom-resource-conditions",
+    true,
+    "Serve the conditions of every custom resource, whether a configuration names it or not.",
+);
+pub(crate) const CONDITIONS_MAX: Opt = Opt::text(
+    "custom-resource-conditions.max-objects",
+    "10000",
+    "Objects of an API group whose conditions are served; those beyond are counted only.",
+);
 pub(crate) const STALE: Opt = Opt::text(
     "cluster.stale",
     "5m",

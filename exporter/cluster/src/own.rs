@@ -1,11 +1,15 @@
 //! What kube-state-metrics tells of itself, as far as the alerts of its mixin read it: whether lists and
 //! watches fail, and which shards there are. The `resource` is the Go type, as it is there.
 
-use crate::{plan::Plan, shard::Shard, states::States, watch::Request};
+use crate::{
+    plan::Plan,
+    shard::Shard,
+    states::{Of, States},
+    watch::Request,
+};
 use collect::{Collector, Result, Spec};
 use exposition::{Family, Writer};
-use kubestate::Resource;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub(crate) static SPEC: Spec = Spec {
     name: "kube_state_metrics",
@@ -51,8 +55,15 @@ impl Collector for Own {
         let tallies = self.states.tallies();
         for (family, what) in [(lists, Request::List), (watches, Request::Watch)] {
             out.family(family, |s| {
-                for (resource, tally) in &tallies {
-                    let (name, (successes, errors)) = (go_type(resource), tally.requests(what));
+                // All custom resources are of one type there.
+                let mut by_type = BTreeMap::<_, (u64, u64)>::new();
+                for (_, of, tally) in &tallies {
+                    let Some(name) = go_type(of) else { continue };
+                    let (successes, errors) = tally.requests(what);
+                    let sums = by_type.entry(name).or_default();
+                    *sums = (sums.0 + successes, sums.1 + errors);
+                }
+                for (name, (successes, errors)) in by_type {
                     s.row(&[&name, "success"], successes);
                     s.row(&[&name, "error"], errors);
                 }
@@ -65,6 +76,11 @@ impl Collector for Own {
     }
 }
 
-fn go_type(resource: &Resource) -> String {
-    format!("*{}.{}", resource.version, resource.kind)
+fn go_type(of: &Of) -> Option<String> {
+    match of {
+        Of::Table(resource) => Some(format!("*{}.{}", resource.version, resource.kind)),
+        Of::Custom(_) => Some("*unstructured.Unstructured".to_owned()),
+        // There they are not counted.
+        Of::Definitions { .. } => None,
+    }
 }

@@ -6,13 +6,29 @@ use crate::{
     shard::Shard,
 };
 use collect::{Error, Opt, Options, Result};
-use kubestate::{RESOURCES, RenderOptions, Resource, Settings};
+use kubestate::{
+    FamilyFilter, RESOURCES, RenderOptions, Resource, Settings,
+    custom::{Configuration, CustomResource, Served},
+};
+use std::sync::Arc;
 
 /// What the flags say is to be watched, and what is to be made of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) role: Role,
     settings: Settings,
+    pub(crate) customs: Arc<Customs>,
+}
+
+/// What of custom resources is wanted.
+#[derive(Debug)]
+pub(crate) struct Customs {
+    pub(crate) configuration: Configuration,
+    filter: FamilyFilter,
+    /// Whether conditions are.
+    conditions: bool,
+    /// Objects of a group whose conditions are.
+    pub(crate) most: usize,
 }
 
 // === impl Plan ===
@@ -31,20 +47,23 @@ impl Plan {
                 .to_owned(),
             peer_schedules: given.switch(&options::PEER_SCHEDULES),
         };
-        let (only, never) = (listed(&options::NAMESPACES), listed(&options::NAMESPACES_DENYLIST));
-        let (resources, shard) = (resources(given)?, shard(given)?);
+        let (within, never) = (listed(&options::NAMESPACES), listed(&options::NAMESPACES_DENYLIST));
+        let customs = Customs::new(given, settings.filter().map_err(option)?)?;
+        let only =
+            |resources| if given.switch(&options::CUSTOM_ONLY) { Vec::new() } else { resources };
+        let (resources, shard) = (only(resources(given)?), shard(given)?);
         let role = given.text(&options::MODE).parse::<Mode>().and_then(|mode| {
             Role::new(Given {
                 mode,
                 node: Some(given.text(&options::NODE_NAME).to_owned()),
                 pod,
-                scope: Scope::new(&only, &never)?,
+                scope: Scope::new(&within, &never)?,
                 resources: resources.clone(),
                 shard,
             })
         });
         let role = role.map_err(option)?;
-        let plan = Self { role, settings };
+        let plan = Self { role, settings, customs: Arc::new(customs) };
         for resource in resources {
             plan.options(resource)?;
         }
@@ -54,6 +73,51 @@ impl Plan {
     /// What of a resource is wanted.
     pub(crate) fn options(&self, resource: &Resource) -> Result<RenderOptions> {
         self.settings.options(resource).map_err(option)
+    }
+}
+
+// === impl Customs ===
+
+impl Customs {
+    fn new(given: &Options, filter: FamilyFilter) -> Result<Self> {
+        let (file, text) =
+            (given.text(&options::CUSTOM_CONFIG_FILE), given.text(&options::CUSTOM_CONFIG));
+        let configuration = match (text, file) {
+            ("", "") => Configuration::default(),
+            ("", path) => {
+                #[expect(clippy::disallowed_methods, reason = "a file of the exporter's own")]
+                let text = std::fs::read_to_string(path);
+                let text = text.map_err(|error| error.to_string());
+                text.and_then(|text| Configuration::parse(&text).map_err(|fault| fault.to_string()))
+                    .map_err(|what| {
+                        wrong(&options::CUSTOM_CONFIG_FILE, format!("{path}: {what}"))
+                    })?
+            }
+            (text, _) => Configuration::parse(text)
+                .map_err(|fault| wrong(&options::CUSTOM_CONFIG, fault.to_string()))?,
+        };
+        let (most, only) = (given.text(&options::CONDITIONS_MAX), &options::CUSTOM_ONLY);
+        let only = given.switch(only);
+        let most = most.parse().map_err(|_| {
+            wrong(&options::CONDITIONS_MAX, format!("expected a number from 0 on, found {most:?}"))
+        })?;
+        let conditions = given.switch(&options::CONDITIONS) && !only;
+        Ok(Self { configuration, filter, conditions, most })
+    }
+
+    /// Whether a configuration asks for any.
+    pub(crate) fn are_configured(&self) -> bool {
+        self.configuration.wanted().next().is_some()
+    }
+
+    /// Whether any might be wanted, so that it is of use to know which there are.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.conditions || self.are_configured()
+    }
+
+    /// What is made of a resource, if anything is.
+    pub(crate) fn of(&self, served: &Served) -> Option<CustomResource> {
+        CustomResource::new(&self.configuration, served, &self.filter, self.conditions)
     }
 }
 

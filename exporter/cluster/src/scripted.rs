@@ -66,6 +66,12 @@ impl Server {
         self.done.notified().await;
     }
 
+    /// What it was asked while its script lasted.
+    pub(crate) fn asked(&self) -> String {
+        let asked = self.log.text();
+        asked.lines().filter(|line| !line.starts_with("then ")).collect::<Vec<_>>().join("\n")
+    }
+
     /// The next step; beyond the last, no answer at all.
     async fn step(&self, request: &str) -> Step {
         let step = self.script.lock().unwrap().pop_front();

@@ -7,20 +7,29 @@
 //! whole one wherever that can be had in the time that a scrape gives.
 
 use crate::{
-    keeper::{Bench, Keeper},
+    crds::{self, Definitions},
+    keeper::{Bench, Keeper, Kept},
     options,
     plan::Plan,
     role::Part,
-    states::{State, States, Status, View},
+    states::{Of, State, States, Status, View, lock},
     transport::Transport,
     watch,
 };
 use collect::{Call, Context, Health, Line, Result, Source, SourceSpec, Ticket};
-use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, thread, time::Duration};
+use kubestate::custom;
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
 use tokio::{
     runtime::Builder,
     sync::{Semaphore, oneshot},
-    task::{Id, JoinSet},
+    task::{AbortHandle, Id, JoinSet},
     time::{self, Instant},
 };
 
@@ -55,12 +64,17 @@ struct Session<'a> {
     lists: Arc<Semaphore>,
     watches: JoinSet<()>,
     running: BTreeMap<Id, Arc<State>>,
+    /// The watch of definitions, and what it has told.
+    discovery: Option<Arc<State>>,
+    definitions: Arc<Mutex<Definitions>>,
+    /// What is defined, and the watches of it.
+    customs: BTreeMap<custom::Served, Vec<(Arc<State>, AbortHandle)>>,
     /// A scrape that waits for the first lists.
     waiting: Option<Ticket>,
     begun: Instant,
     complete: bool,
     /// What was told of each resource last: why it is not up.
-    told: BTreeMap<&'static str, String>,
+    told: BTreeMap<Arc<str>, String>,
     tell_at: Option<Instant>,
 }
 
@@ -143,6 +157,9 @@ impl<'a> Session<'a> {
             lists: Arc::new(Semaphore::new(LISTS)),
             watches: JoinSet::new(),
             running: BTreeMap::new(),
+            discovery: None,
+            definitions: Arc::default(),
+            customs: BTreeMap::new(),
             waiting: None,
             begun: Instant::now(),
             complete: false,
@@ -152,9 +169,18 @@ impl<'a> Session<'a> {
     }
 
     async fn run(mut self, transport: &Arc<dyn Transport>) {
-        let watches = self.cluster.plan.role.watches();
-        for watched in watches.iter().filter(|watched| watched.part == Part::Own) {
-            if let Some(state) = self.cluster.states.add(watched) {
+        let plan = &self.cluster.plan;
+        for watched in plan.role.watches().iter().filter(|watched| runs(watched.part)) {
+            if let Some(resource) = kubestate::resource(&watched.resource) {
+                let state = self.cluster.states.add(Of::Table(resource), watched);
+                self.start(transport, state);
+            }
+        }
+        if plan.customs.are_wanted() {
+            let configured = plan.customs.are_configured();
+            for watched in plan.role.custom(crds::API, false).iter().filter(|w| runs(w.part)) {
+                let state = self.cluster.states.add(Of::Definitions { configured }, watched);
+                self.discovery = Some(Arc::clone(&state));
                 self.start(transport, state);
             }
         }
@@ -165,12 +191,14 @@ impl<'a> Session<'a> {
             tokio::select! {
                 call = self.line.next() => match call {
                     Call::Refresh(ticket) => {
+                        self.discover(transport);
                         self.waiting = Some(ticket);
                         self.answer().await;
                     }
                     Call::Stop => return,
                 },
                 () = bench.changed.notified() => {
+                    self.discover(transport);
                     self.tell_at.get_or_insert_with(|| Instant::now() + TOGETHER);
                     self.answer().await;
                 }
@@ -184,11 +212,73 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn start(&mut self, transport: &Arc<dyn Transport>, state: Arc<State>) {
-        let options = match self.cluster.plan.options(state.resource) {
-            Ok(options) => options,
-            // Start-up has looked at each.
-            Err(error) => return tracing::error!(%error, "a resource is not watched"),
+    /// Begins to watch custom resources that are new, and ceases to watch those that are gone. The watches
+    /// of all others go on.
+    fn discover(&mut self, transport: &Arc<dyn Transport>) {
+        // Half of a list says nothing of the other half.
+        if !self.discovery.as_ref().is_some_and(|state| state.view().listed) {
+            return;
+        }
+        let Some(served) = lock(&self.definitions).changed() else { return };
+        let gone: Vec<_> =
+            self.customs.extract_if(.., |known, _| !served.contains(known)).collect();
+        for (_, watches) in gone {
+            let states: Vec<_> = watches.iter().map(|(state, _)| Arc::clone(state)).collect();
+            for (_, task) in watches {
+                task.abort();
+            }
+            self.cluster.states.remove(&states);
+            if let Some(state) = states.first() {
+                self.told.remove(&state.name);
+                tracing::info!(source = NAME, resource = &*state.name, "a custom resource is gone");
+            }
+        }
+        let (plan, states) = (&self.cluster.plan, &self.cluster.states);
+        for custom in served {
+            if self.customs.contains_key(&custom) {
+                continue;
+            }
+            let mut watches = Vec::new();
+            if let Some(resource) = plan.customs.of(&custom).map(Arc::new) {
+                let api = [&*custom.group, &custom.version, &custom.plural];
+                for watched in plan.role.custom(api, custom.namespaced) {
+                    if runs(watched.part) {
+                        let state = states.add(Of::Custom(Arc::clone(&resource)), &watched);
+                        watches
+                            .extend(self.start(transport, Arc::clone(&state)).map(|t| (state, t)));
+                    }
+                }
+                let families = resource.configured();
+                let name = watches.first().map(|(state, _)| &*state.name);
+                tracing::info!(
+                    source = NAME,
+                    resource = name,
+                    families,
+                    "a custom resource is watched"
+                );
+            }
+            // Those of which nothing is wanted stand here too, so that they are looked at once.
+            self.customs.insert(custom, watches);
+        }
+    }
+
+    fn start(&mut self, transport: &Arc<dyn Transport>, state: Arc<State>) -> Option<AbortHandle> {
+        let plan = &self.cluster.plan;
+        let kept = match &state.of {
+            Of::Table(resource) => match plan.options(resource) {
+                Ok(options) => Kept::Table(resource, options),
+                // Start-up has looked at each.
+                Err(error) => {
+                    tracing::error!(%error, "a resource is not watched");
+                    return None;
+                }
+            },
+            Of::Custom(resource) => {
+                let group = &resource.served().group;
+                let quota = self.cluster.states.quotas.of(group, plan.customs.most);
+                Kept::custom(Arc::clone(resource), quota)
+            }
+            Of::Definitions { .. } => Kept::Definitions(Arc::clone(&self.definitions)),
         };
         let (transport, lists) = (Arc::clone(transport), Arc::clone(&self.lists));
         let shard = self.cluster.plan.role.shard();
@@ -196,10 +286,11 @@ impl<'a> Session<'a> {
         let task = self.watches.spawn(async move {
             let turn = lists.acquire_owned().await.ok();
             let target = known.target.clone();
-            let mut keeper = Keeper::new(known, (options, shard), bench, turn);
+            let mut keeper = Keeper::new(known, (kept, shard), bench, turn);
             watch::run(transport, target, &mut keeper).await;
         });
         self.running.insert(task.id(), state);
+        Some(task)
     }
 
     /// A watch never ends; one that panicked is begun anew, as its state may be half made.
@@ -213,9 +304,16 @@ impl<'a> Session<'a> {
             Err(error) => error.id(),
         };
         let Some(state) = self.running.remove(&id) else { return };
-        tracing::error!(resource = state.resource.name, "a watch panicked; please report it");
+        if ended.as_ref().is_err_and(tokio::task::JoinError::is_cancelled) {
+            return;
+        }
+        tracing::error!(resource = &*state.name, "a watch panicked; please report it");
         state.reset();
-        self.start(transport, state);
+        let task = self.start(transport, Arc::clone(&state));
+        let mut watches = self.customs.values_mut().flatten();
+        if let Some(watch) = watches.find(|(known, _)| Arc::ptr_eq(known, &state)) {
+            watch.1 = task.unwrap_or_else(|| watch.1.clone());
+        }
     }
 
     /// Answers the scrape that waits, if there is nothing that it should wait for.
@@ -234,10 +332,10 @@ impl<'a> Session<'a> {
         let (now, stale) = (Instant::now(), self.cluster.stale);
         let mut untrue = BTreeMap::new();
         let mut next = now + stale;
-        for (resource, views) in self.cluster.states.by_resource() {
-            for view in views {
+        for (state, views) in self.cluster.states.by_resource() {
+            for view in views.into_iter().filter(|_| state.of.is_asked_for()) {
                 if !view.is_true(now, stale) {
-                    untrue.entry(resource.name).or_insert_with(|| cause(&view));
+                    untrue.entry(Arc::clone(&state.name)).or_insert_with(|| cause(&view));
                 } else if let Some(heard) = view.heard {
                     next = next.min(heard + stale + Duration::from_millis(1));
                 }
@@ -265,9 +363,9 @@ impl<'a> Session<'a> {
     /// Tells which watches have begun to fail, and which have ceased to.
     fn tell(&mut self) {
         let mut faults = BTreeMap::new();
-        for (resource, views) in self.cluster.states.by_resource() {
+        for (state, views) in self.cluster.states.by_resource() {
             if let Some(reason) = views.iter().find(|view| !view.up).and_then(View::reason) {
-                faults.insert(resource.name, reason);
+                faults.insert(Arc::clone(&state.name), reason);
             }
         }
         let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -283,13 +381,22 @@ impl<'a> Session<'a> {
                 "watches fail; their last state stands"
             );
         }
-        let well: Vec<_> =
-            self.told.keys().filter(|name| !faults.contains_key(*name)).copied().collect();
+        let well: Vec<_> = self
+            .told
+            .keys()
+            .filter(|name| !faults.contains_key(*name))
+            .map(|name| &**name)
+            .collect();
         if !well.is_empty() {
             tracing::info!(source = NAME, resources = well.join(","), "watches go on");
         }
         self.told = faults;
     }
+}
+
+/// Whether watches of a part run now.
+fn runs(part: Part) -> bool {
+    part == Part::Own
 }
 
 fn cause(view: &View) -> String {

@@ -8,10 +8,12 @@
 
 use crate::{
     fault::{Fault, REASONS},
+    quota::Quotas,
     role::{Part, Watched},
     watch::{Request, Target},
 };
-use kubestate::{RESOURCES, Resource};
+use exposition::Family;
+use kubestate::{RESOURCES, Resource, custom::CustomResource};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -25,15 +27,33 @@ use tokio::time::Instant;
 
 /// What is known of the cluster; a process has one.
 #[derive(Debug, Default)]
-pub(crate) struct States(Mutex<Known>);
+pub(crate) struct States {
+    known: Mutex<Known>,
+    /// How many custom resources tell their conditions.
+    pub(crate) quotas: Quotas,
+}
 
 #[derive(Debug, Default)]
 struct Known {
-    /// In the order of the resources' tables.
+    /// In the order of the resources' tables; custom resources behind them.
     states: Vec<Arc<State>>,
-    /// By resource, since the process began.
-    tallies: BTreeMap<&'static str, (&'static Resource, Arc<Tally>)>,
+    /// By resource; since the process began, but those of custom resources that are gone.
+    tallies: BTreeMap<Arc<str>, (Of, Arc<Tally>)>,
     status: Status,
+}
+
+/// What the objects of a watch are.
+#[derive(Clone, Debug)]
+pub(crate) enum Of {
+    /// Of a resource with a table.
+    Table(&'static Resource),
+    /// Of a custom resource.
+    Custom(Arc<CustomResource>),
+    /// Definitions of custom resources, which give no families.
+    Definitions {
+        /// Whether a configuration waits for them.
+        configured: bool,
+    },
 }
 
 /// Whether there is a server to ask.
@@ -53,7 +73,9 @@ pub(crate) enum Status {
 /// The objects of one watch.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) resource: &'static Resource,
+    /// The resource's plural name; of a custom one with version and group, as kubectl takes it.
+    pub(crate) name: Arc<str>,
+    pub(crate) of: Of,
     pub(crate) part: Part,
     pub(crate) target: Target,
     pub(crate) tally: Arc<Tally>,
@@ -103,7 +125,7 @@ pub(crate) enum Served {
 
 impl States {
     fn lock(&self) -> MutexGuard<'_, Known> {
-        lock(&self.0)
+        lock(&self.known)
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -114,24 +136,35 @@ impl States {
         self.lock().status = status;
     }
 
-    /// Adds the state of a watch that begins; none where nothing is known of the resource.
-    pub(crate) fn add(&self, watched: &Watched) -> Option<Arc<State>> {
-        let resource = kubestate::resource(&watched.resource)?;
+    /// Adds the state of a watch that begins.
+    pub(crate) fn add(&self, of: Of, watched: &Watched) -> Arc<State> {
+        let name: Arc<str> = of.name().into();
         let mut known = self.lock();
-        let tally =
-            known.tallies.entry(resource.name).or_insert_with(|| (resource, Arc::default()));
+        let tally = known.tallies.entry(Arc::clone(&name));
+        let tally = tally.or_insert_with(|| (of.clone(), Arc::default()));
         let state = Arc::new(State {
-            resource,
+            name,
             part: watched.part,
             target: watched.target.clone(),
             tally: Arc::clone(&tally.1),
-            store: Mutex::new(Store::new(resource.families().len())),
+            store: Mutex::new(Store::new(of.families().len())),
             view: Mutex::default(),
+            of,
         });
         known.states.push(Arc::clone(&state));
-        let place = |resource: &Resource| RESOURCES.iter().position(|r| r.name == resource.name);
-        known.states.sort_by_key(|state| (place(state.resource), state.part == Part::Cluster));
-        Some(state)
+        known.states.sort_by_cached_key(|state| {
+            (state.of.place(), Arc::clone(&state.name), state.part == Part::Cluster)
+        });
+        state
+    }
+
+    /// Takes out the states of a custom resource that is gone, and what was asked for it.
+    pub(crate) fn remove(&self, gone: &[Arc<State>]) {
+        let mut known = self.lock();
+        known.states.retain(|state| !gone.iter().any(|gone| Arc::ptr_eq(gone, state)));
+        for state in gone {
+            known.tallies.remove(&state.name);
+        }
     }
 
     /// The states of all watches, those of a resource behind one another.
@@ -140,20 +173,20 @@ impl States {
     }
 
     /// The resources that are watched, and how their watches fare.
-    pub(crate) fn by_resource(&self) -> Vec<(&'static Resource, Vec<View>)> {
+    pub(crate) fn by_resource(&self) -> Vec<(Arc<State>, Vec<View>)> {
         let states = self.all();
-        let chunks = states.chunk_by(|a, b| a.resource.name == b.resource.name);
+        let chunks = states.chunk_by(|a, b| a.name == b.name);
         let views = |states: &[Arc<State>]| {
-            Some((states.first()?.resource, states.iter().map(|state| state.view()).collect()))
+            let views = states.iter().map(|state| state.view()).collect();
+            Some((Arc::clone(states.first()?), views))
         };
         chunks.filter_map(views).collect()
     }
 
     /// What is exported of each resource now.
-    pub(crate) fn served(&self, stale: Duration) -> Vec<(&'static Resource, Served)> {
+    pub(crate) fn served(&self, stale: Duration) -> Vec<(Arc<State>, Served)> {
         let (now, states) = (Instant::now(), self.all());
-        let same =
-            |a: &Arc<State>, b: &Arc<State>| a.resource.name == b.resource.name && a.part == b.part;
+        let same = |a: &Arc<State>, b: &Arc<State>| a.name == b.name && a.part == b.part;
         let served = |states: &[Arc<State>]| {
             let first = states.first()?;
             let exported = match first.part {
@@ -161,14 +194,18 @@ impl States {
                 Part::Cluster | Part::Facts => false,
             };
             let views = states.iter().map(|state| state.view()).collect();
-            exported.then(|| (first.resource, Served::of(views, now, stale)))
+            exported.then(|| (Arc::clone(first), Served::of(views, now, stale)))
         };
         states.chunk_by(same).filter_map(served).collect()
     }
 
     /// What was asked since the process began, by resource.
-    pub(crate) fn tallies(&self) -> Vec<(&'static Resource, Arc<Tally>)> {
-        self.lock().tallies.values().cloned().collect()
+    pub(crate) fn tallies(&self) -> Vec<(Arc<str>, Of, Arc<Tally>)> {
+        let known = self.lock();
+        let tally = |(name, (of, tally)): (&Arc<str>, &(Of, Arc<Tally>))| {
+            (Arc::clone(name), of.clone(), Arc::clone(tally))
+        };
+        known.tallies.iter().map(tally).collect()
     }
 
     /// Makes what has come visible, one state after the other.
@@ -183,6 +220,51 @@ impl States {
     /// Whether every watch is beyond its first list, or has failed.
     pub(crate) fn is_settled(&self) -> bool {
         self.all().iter().map(|state| state.view()).all(|v| v.listed || v.fault.is_some())
+    }
+}
+
+// === impl Of ===
+
+impl Of {
+    fn name(&self) -> String {
+        match self {
+            Self::Table(resource) => resource.name.to_owned(),
+            Self::Custom(custom) => {
+                let served = custom.served();
+                [&*served.plural, &served.version, &served.group].join(".")
+            }
+            Self::Definitions { .. } => "customresourcedefinitions".to_owned(),
+        }
+    }
+
+    /// The families of the objects' lines.
+    pub(crate) fn families(&self) -> &[Family] {
+        match self {
+            Self::Table(resource) => resource.families(),
+            Self::Custom(custom) => custom.families(),
+            Self::Definitions { .. } => &[],
+        }
+    }
+
+    /// Whether all is well only where this is. Conditions of custom resources that nobody asked for may be
+    /// missing: a role that allows everything else need not know of every definition.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        match self {
+            Self::Table(_) => true,
+            Self::Custom(custom) => custom.configured() > 0,
+            Self::Definitions { configured } => *configured,
+        }
+    }
+
+    fn place(&self) -> usize {
+        match self {
+            Self::Table(table) => {
+                let same = |resource: &&Resource| resource.name == table.name;
+                RESOURCES.iter().position(same).unwrap_or(RESOURCES.len())
+            }
+            Self::Definitions { .. } => RESOURCES.len(),
+            Self::Custom(_) => RESOURCES.len() + 1,
+        }
     }
 }
 

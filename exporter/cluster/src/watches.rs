@@ -2,7 +2,7 @@
 
 use crate::{
     options,
-    states::{States, View},
+    states::{State, States, View},
 };
 use collect::{Collector, Result, Spec};
 use exposition::{Family, Writer};
@@ -21,7 +21,7 @@ pub(crate) static SPEC: Spec = Spec {
     },
 };
 
-static FAMILIES: [Family; 5] = [
+static FAMILIES: [Family; 6] = [
     Family::gauge(
         "hybrid_watch_age_seconds",
         "How long ago the API server was last heard on what keeps the resource's objects true: \
@@ -48,6 +48,12 @@ static FAMILIES: [Family; 5] = [
         "Objects that came and could not be read, wholly or in part; the log names them.",
         &["resource"],
     ),
+    Family::gauge(
+        "hybrid_custom_resource_objects_left_out",
+        "Custom resources of an API group whose conditions are not served, because there are more of \
+         them than --custom-resource-conditions.max-objects.",
+        &["group"],
+    ),
 ];
 
 struct Watches {
@@ -58,7 +64,7 @@ struct Watches {
 impl Collector for Watches {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         self.states.answers()?;
-        let [age, up, objects, errors, left_out] = &FAMILIES;
+        let [age, up, objects, errors, left_out, beyond] = &FAMILIES;
         let now = Instant::now();
         let resources = self.states.by_resource();
         // The oldest of a resource's watches tells how true the resource is.
@@ -67,37 +73,44 @@ impl Collector for Watches {
             ages?.into_iter().max()
         };
         out.family(age, |s| {
-            for (resource, views) in &resources {
+            for (state, views) in &resources {
                 if let Some(age) = oldest(views) {
-                    s.row(&[resource.name], age.as_secs_f64());
+                    s.row(&[&state.name], age.as_secs_f64());
                 }
             }
         });
         out.family(up, |s| {
-            for (resource, views) in &resources {
-                s.row(&[resource.name], views.iter().all(|view| view.up));
+            for (state, views) in &resources {
+                s.row(&[&state.name], views.iter().all(|view| view.up));
             }
         });
         out.family(objects, |s| {
-            for (resource, views) in &resources {
+            // Of definitions nothing is served.
+            let served = |(state, _): &&(Arc<State>, _)| !state.of.families().is_empty();
+            for (state, views) in resources.iter().filter(served) {
                 if views.iter().all(|view| view.is_true(now, self.stale)) {
                     let count =
                         |view: &View| view.snapshot.as_ref().map_or(0, |seen| seen.objects());
-                    s.row(&[resource.name], views.iter().map(count).sum::<usize>());
+                    s.row(&[&state.name], views.iter().map(count).sum::<usize>());
                 }
             }
         });
         let tallies = self.states.tallies();
         out.family(errors, |s| {
-            for (resource, tally) in &tallies {
+            for (name, _, tally) in &tallies {
                 for (reason, count) in tally.errors() {
-                    s.row(&[resource.name, reason], count);
+                    s.row(&[name, reason], count);
                 }
             }
         });
         out.family(left_out, |s| {
-            for (resource, tally) in &tallies {
-                s.row(&[resource.name], tally.objects_left_out());
+            for (name, _, tally) in &tallies {
+                s.row(&[name], tally.objects_left_out());
+            }
+        });
+        out.family(beyond, |s| {
+            for (group, objects) in self.states.quotas.left_out() {
+                s.row(&[&group], objects);
             }
         });
         Ok(())

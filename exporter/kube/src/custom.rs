@@ -17,5 +17,6 @@ mod value;
 mod wanted;
 mod yaml;
 
+pub use conditions::FAMILIES;
 pub use config::{Configuration, Fault};
 pub use resource::{CustomResource, Notes, Served, Trouble};

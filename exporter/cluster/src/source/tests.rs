@@ -83,7 +83,7 @@ impl Play {
         writeln!(text, "up: {} {}", health.up, health.reason).unwrap();
         let blocks: Vec<_> = blocks.iter().collect();
         let body = String::from_utf8(encode(&blocks, Format::TEXT).plain()).unwrap();
-        let wanted = ["kube_c", "kube_n", "hybrid_watch_"];
+        let wanted = ["kube_c", "kube_n", "hybrid_custom_", "hybrid_watch_"];
         for line in body.lines().filter(|line| wanted.iter().any(|w| line.starts_with(w))) {
             let (series, value) = line.rsplit_once(' ').unwrap();
             let value: f64 = value.parse().unwrap();
@@ -112,7 +112,11 @@ fn gone() -> Step {
 
 fn context(given: &[(&str, &str)]) -> Context {
     let mut options = Options::default();
-    let flags = [("cluster", "always"), ("metric-allowlist", "created")];
+    let flags = [
+        ("cluster", "always"),
+        ("metric-allowlist", "created"),
+        ("custom-resource-conditions", "false"),
+    ];
     for (name, text) in flags.iter().chain(given) {
         options.set(name, vec![(*text).to_owned()]);
     }
@@ -379,4 +383,125 @@ async fn a_machine_without_a_cluster_has_no_data() {
     }
     bell.stop();
     running.await.unwrap();
+}
+
+macro_rules! definition {
+    ($kind:literal, $plural:literal) => {
+        event!(
+            $kind,
+            concat!(
+                r#"{"metadata":{"name":""#,
+                $plural,
+                r#".a.io","resourceVersion":"8"},"spec":{"group":"a.io","scope":"Namespaced","names":{"kind":""#,
+                $plural,
+                r#"K","plural":""#,
+                $plural,
+                r#""},"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"properties":{"status":{"properties":{"conditions":{}}}}}}}]}}"#
+            )
+        )
+    };
+}
+
+const FOO: &str = event!(
+    "ADDED",
+    r#"{"metadata":{"name":"f","namespace":"n","uid":"u","generation":3},"spec":{"size":7},"status":{"observedGeneration":1,"conditions":[{"type":"Ready","status":"False"}]}}"#
+);
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_begins_one_watch_and_ends_one() {
+    let [definitions, foos, bars] = [
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        "/apis/a.io/v1/foos",
+        "/apis/a.io/v1/bars",
+    ];
+    let configuration = "{spec: {resources: [{groupVersionKind: {group: a.io, version: '*', \
+        kind: foosK}, metricNamePrefix: kube_custom, metrics: [{name: size, \
+        each: {type: gauge, gauge: {path: [spec, size]}}}]}]}}";
+    let play = Play::new(
+        &[
+            ("resources", "nodes"),
+            ("custom-resource-conditions", "true"),
+            ("custom-resource-state-config", configuration),
+            ("metric-allowlist", "created,custom"),
+        ],
+        vec![
+            (NODES, vec![Step::Send(vec![A, LISTED], Then::Silence)]),
+            (
+                definitions,
+                vec![
+                    Step::Send(vec![definition!("ADDED", "foos"), LISTED], Then::End),
+                    Step::Send(
+                        vec![definition!("MODIFIED", "foos"), definition!("ADDED", "bars")],
+                        Then::End,
+                    ),
+                    Step::Send(vec![definition!("DELETED", "foos")], Then::End),
+                ],
+            ),
+            (foos, vec![Step::Send(vec![FOO, LISTED], Then::Silence)]),
+            (bars, vec![Step::Send(vec![LISTED], Then::Silence)]),
+        ],
+    );
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_custom_resource_condition{group="a.io",version="v1",kind="foosK",namespace="n",name="f",condition="Ready",status="false"} 1
+        hybrid_custom_resource_generation_lag{group="a.io",version="v1",kind="foosK",namespace="n",name="f"} 2
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_objects{resource="foos.v1.a.io"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        hybrid_watch_up{resource="customresourcedefinitions"} 1
+        hybrid_watch_up{resource="foos.v1.a.io"} 1
+        kube_custom_size{customresource_group="a.io",customresource_kind="foosK",customresource_version="v1"} 7
+        kube_node_created{node="a"} 1767323045
+    "#]]).await;
+    // The next stream of definitions begins after a pause of a quarter of a second.
+    time::sleep(Duration::from_millis(300)).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_custom_resource_condition{group="a.io",version="v1",kind="foosK",namespace="n",name="f",condition="Ready",status="false"} 1
+        hybrid_custom_resource_generation_lag{group="a.io",version="v1",kind="foosK",namespace="n",name="f"} 2
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_objects{resource="foos.v1.a.io"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        hybrid_watch_up{resource="customresourcedefinitions"} 1
+        hybrid_watch_up{resource="bars.v1.a.io"} 1
+        hybrid_watch_up{resource="foos.v1.a.io"} 1
+        kube_custom_size{customresource_group="a.io",customresource_kind="foosK",customresource_version="v1"} 7
+        kube_node_created{node="a"} 1767323045
+    "#]]).await;
+    play.done(definitions).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        hybrid_watch_up{resource="customresourcedefinitions"} 1
+        hybrid_watch_up{resource="bars.v1.a.io"} 1
+        kube_node_created{node="a"} 1767323045
+    "#]])
+        .await;
+    let asked = |path: &str| play.servers.0.get(path).unwrap().asked().lines().count();
+    // Nobody was asked twice for a list but of the definitions.
+    assert_eq!([NODES, foos, bars].map(asked), [1, 1, 1]);
+    play.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn conditions_that_nobody_asked_for_hold_up_nothing() {
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let forbidden = || Step::Refuse(Fault::new(Reason::Forbidden, "HTTP 403: no"));
+    let play = Play::new(
+        &[("resources", "nodes"), ("custom-resource-conditions", "true")],
+        vec![
+            (NODES, vec![Step::Send(vec![A, LISTED], Then::Silence)]),
+            (definitions, vec![forbidden()]),
+        ],
+    );
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_errors_total{resource="customresourcedefinitions",reason="forbidden"} 1
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        kube_node_created{node="a"} 1767323045
+    "#]])
+        .await;
+    play.stop().await;
 }

@@ -8,8 +8,8 @@ use super::{path::Path, resource::Served, value::Value, wanted::Wanted};
 use crate::{ObjectKey, Rendered};
 use exposition::Family;
 
-/// Both families, in the order in which they are written.
-pub(super) const FAMILIES: [Family; 2] = [
+/// The families that need no configuration, in the order in which they are written.
+pub static FAMILIES: [Family; 2] = [
     Family::gauge(
         "hybrid_custom_resource_condition",
         "1 for each condition that a custom resource reports, with the status that holds: true, \

@@ -118,7 +118,7 @@ impl CustomResource {
         wanted.close();
         let mut families: Vec<_> = made.iter().map(MadeFamily::family).collect();
         if states {
-            families.extend(conditions::FAMILIES);
+            families.extend_from_slice(&conditions::FAMILIES);
         }
         Some(Self { served: served.clone(), made, states, families, wanted })
     }
