@@ -41,7 +41,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     (
         "cluster",
         &["collect", "exposition", "kubestate", "model", "store"],
-        &["axum", "clap", "zbus", "host", "systemd"],
+        &["axum", "clap", "kube", "k8s-openapi", "zbus", "host", "systemd"],
     ),
     ("kubestate", &["exposition", "model"], &["tokio", "axum", "hyper", "kube", "clap", "rustix"]),
 ];

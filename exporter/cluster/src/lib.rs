@@ -7,11 +7,15 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod access;
+pub mod api;
+mod connection;
 mod crds;
 pub mod fault;
 mod frames;
 mod keeper;
 mod kube_state;
+mod kubeconfig;
 pub mod lease;
 mod options;
 mod own;
@@ -23,6 +27,7 @@ mod scripted;
 pub mod shard;
 mod source;
 mod states;
+mod tls;
 pub mod transport;
 pub mod uptime;
 pub mod watch;
