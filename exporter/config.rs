@@ -161,9 +161,10 @@ fn from_environment(
             values.entry(systemd::BUS_ADDRESS.name.to_owned()).or_insert(vec![text.clone()]);
             continue;
         }
-        // What the downward API gives a pod under this name.
-        if variable == "NODE_NAME" && !text.is_empty() {
-            values.entry(cluster::NODE_NAME.name.to_owned()).or_insert(vec![text.clone()]);
+        // What Kubernetes and its clients call it.
+        let known = cluster::environment().find(|(name, _)| name == variable);
+        if let Some((_, opt)) = known.filter(|_| !text.is_empty()) {
+            values.entry(opt.name.to_owned()).or_insert(vec![text.clone()]);
             continue;
         }
         // What systemd gives a service with StateDirectory=; the first of several.

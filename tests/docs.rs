@@ -84,7 +84,8 @@ fn families(out: &mut String, families: impl Iterator<Item = &'static Family>) {
 const TWO_TYPES: [&str; 1] = ["netclass"];
 
 /// Options that have a peer's name, and those that say where the exporter is.
-const PEERS: [&str; 11] = [
+const PEERS: [&str; 12] = [
+    "kubeconfig",
     "metric-allowlist",
     "metric-annotations-allowlist",
     "metric-denylist",

@@ -1,7 +1,7 @@
 //! kube-state-metrics' families, from the states: pages of compressed lines, handed on as they are.
 
 use crate::{
-    options,
+    access, options,
     states::{Served, States, Status},
 };
 use collect::{Collector, Context, Error, Result, Spec};
@@ -19,6 +19,9 @@ pub(crate) static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
     default: true,
     families: families(),
     opts: &[
+        access::KUBECONFIG,
+        access::SERVICE_HOST,
+        access::SERVICE_PORT,
         options::NODE_NAME,
         options::RESOURCES,
         options::NAMESPACES,

@@ -33,11 +33,16 @@ pub mod uptime;
 pub mod watch;
 mod watches;
 
-pub use options::{MODE, NODE_NAME};
+pub use options::MODE;
 pub use source::SOURCE;
 
-use collect::Spec;
+use collect::{Opt, Spec};
 use std::sync::LazyLock;
+
+/// Which variable of the environment fills which option, where that is not given.
+pub fn environment() -> impl Iterator<Item = (&'static str, &'static Opt)> {
+    access::ENVIRONMENT.into_iter().chain([("NODE_NAME", &options::NODE_NAME)])
+}
 
 /// The collectors of the part `kube-state`, sorted by name.
 pub fn collectors() -> &'static [&'static Spec] {

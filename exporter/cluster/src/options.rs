@@ -11,7 +11,7 @@ pub const MODE: Opt = Opt::text(
      a cluster, always has this one serve all of them, never none.",
 );
 /// The node that this process runs on.
-pub const NODE_NAME: Opt = Opt::text(
+pub(crate) const NODE_NAME: Opt = Opt::text(
     "node-name",
     "",
     "The name of the node that the exporter runs on; default $NODE_NAME.",

@@ -7,6 +7,8 @@
 //! whole one wherever that can be had in the time that a scrape gives.
 
 use crate::{
+    access::Access,
+    api::Api,
     crds::{self, Definitions},
     keeper::{Bench, Keeper, Kept},
     options,
@@ -82,8 +84,10 @@ struct Session<'a> {
 
 impl Cluster {
     fn new(cx: &Context) -> Result<Self> {
-        let server = Err(Health::absent("nobody told where a server is"));
-        let plan = Plan::new(&cx.options, false)?;
+        let access = Access::find(&cx.options);
+        let pod = matches!(access, Ok(Access::ServiceAccount { .. }));
+        let plan = Plan::new(&cx.options, pod)?;
+        let server = access.map(|access| Arc::new(Api::new(access)) as Arc<dyn Transport>);
         let stale = options::duration(&cx.options, &options::STALE)?;
         Ok(Self { server, states: cx.shared.get(), plan, stale })
     }
