@@ -1,7 +1,9 @@
 //! kube-state-metrics' families, from the states: pages of compressed lines, handed on as they are.
 
 use crate::{
-    access, options,
+    access,
+    lease::Lead,
+    options,
     states::{Served, States, Status},
 };
 use collect::{Collector, Context, Error, Result, Spec};
@@ -40,12 +42,15 @@ pub(crate) static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
         options::CONDITIONS,
         options::CONDITIONS_MAX,
         options::STALE,
+        options::LEASE_NAMESPACE,
+        options::LEASE_NAME,
     ],
     build: |cx| Ok(Box::new(KubeState::new(cx)?)),
 });
 
 struct KubeState {
     states: Arc<States>,
+    lead: Arc<Lead>,
     stale: Duration,
 }
 
@@ -59,7 +64,7 @@ fn families() -> &'static [&'static [Family]] {
 impl KubeState {
     fn new(cx: &Context) -> Result<Self> {
         let stale = options::duration(&cx.options, &options::STALE)?;
-        Ok(Self { states: cx.shared.get(), stale })
+        Ok(Self { states: cx.shared.get(), lead: cx.shared.get(), stale })
     }
 }
 
@@ -67,7 +72,7 @@ impl Collector for KubeState {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         self.states.answers()?;
         let mut missing = Vec::new();
-        for (state, served) in self.states.served(self.stale) {
+        for (state, served) in self.states.served(self.stale, self.lead.serves()) {
             match served {
                 Served::Yes(snapshots) => {
                     for snapshot in snapshots {

@@ -23,7 +23,7 @@
 mod claim;
 mod record;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{
     fault::{Fault, Reason},
@@ -37,7 +37,7 @@ use futures_util::future::BoxFuture;
 use record::Record;
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::{sync, time};
@@ -81,17 +81,20 @@ pub enum Standing {
 }
 
 /// Whether this process leads: written by [`run`], read by who watches and who serves.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Lead(Arc<Inner>);
 
+#[derive(Default)]
 struct Inner {
-    clock: Arc<dyn Uptime>,
+    /// The machine's, unless another was given before it was first read.
+    clock: OnceLock<Arc<dyn Uptime>>,
     state: Mutex<State>,
     standing: sync::watch::Sender<Standing>,
 }
 
 #[derive(Default)]
 struct State {
+    contends: bool,
     window: Option<Window>,
     holder: Option<String>,
     transitions: Option<u32>,
@@ -120,7 +123,8 @@ pub async fn run(
     lead: Lead,
     stop: impl Future<Output = ()>,
 ) {
-    let claim = |terms| Claim::new(Arc::clone(&transport), Arc::clone(&lead.0.clock), terms);
+    lead.state().contends = true;
+    let claim = |terms| Claim::new(Arc::clone(&transport), Arc::clone(lead.clock()), terms);
     let (mut office, mut heir) = (claim(contest.lead()), claim(contest.stand_by()));
     tokio::select! {
         () = contend(&transport, &contest, &lead, &mut office, &mut heir) => {}
@@ -234,17 +238,20 @@ impl Contest {
 // === impl Lead ===
 
 impl Lead {
-    /// One by this clock.
-    pub fn new(clock: Arc<dyn Uptime>) -> Self {
-        let standing = sync::watch::Sender::default();
-        Self(Arc::new(Inner { clock, state: Mutex::default(), standing }))
+    fn clock(&self) -> &Arc<dyn Uptime> {
+        self.0.clock.get_or_init(|| Arc::new(Machine))
     }
 
     /// Whether this process serves the cluster part at this moment.
     pub fn serves(&self) -> bool {
         let window = self.state().window;
-        let now = self.0.clock.now();
+        let now = self.clock().now();
         window.is_some_and(|window| window.from <= now && now < window.until)
+    }
+
+    /// Whether this process contends for it.
+    pub fn contends(&self) -> bool {
+        self.state().contends
     }
 
     /// How near to the lead it is.
@@ -288,12 +295,6 @@ impl Lead {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Default for Lead {
-    fn default() -> Self {
-        Self::new(Arc::new(Machine))
     }
 }
 

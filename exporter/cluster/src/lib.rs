@@ -16,6 +16,7 @@ mod frames;
 mod keeper;
 mod kube_state;
 mod kubeconfig;
+mod leading;
 pub mod lease;
 mod options;
 mod own;
@@ -46,7 +47,7 @@ pub fn environment() -> impl Iterator<Item = (&'static str, &'static Opt)> {
 
 /// The collectors of the part `kube-state`, sorted by name.
 pub fn collectors() -> &'static [&'static Spec] {
-    static COLLECTORS: LazyLock<[&Spec; 3]> =
-        LazyLock::new(|| [&*kube_state::SPEC, &own::SPEC, &watches::SPEC]);
+    static COLLECTORS: LazyLock<[&Spec; 4]> =
+        LazyLock::new(|| [&*kube_state::SPEC, &own::SPEC, &leading::SPEC, &watches::SPEC]);
     &*COLLECTORS
 }

@@ -1,6 +1,7 @@
 //! Flags: those of kube-state-metrics under their names, and ours.
 
-use collect::{Error, Opt, Options, Result};
+use crate::lease::{self, Contest};
+use collect::{Context, Error, Opt, Options, Result};
 use std::time::Duration;
 
 /// Who serves what the cluster is made of.
@@ -97,6 +98,39 @@ pub(crate) const STALE: Opt = Opt::text(
     "5m",
     "How long the last known state of a resource is served after the API server was last heard.",
 );
+
+pub(crate) const LEASE_NAMESPACE: Opt = Opt::text(
+    "cluster.lease-namespace",
+    "",
+    "The namespace of the Leases that say which exporter serves what belongs to no node; default \
+     $POD_NAMESPACE, or default.",
+);
+pub(crate) const LEASE_NAME: Opt = Opt::text(
+    "cluster.lease-name",
+    "hybrid-exporter",
+    "The name of the leader's Lease; that of the stand-by has -standby behind it.",
+);
+
+/// The contest for the lead.
+pub(crate) fn contest(cx: &Context) -> Result<Contest> {
+    let text = |opt: &Opt| {
+        let text = cx.options.text(opt);
+        let fits = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        if text.len() <= 240 && text.bytes().all(fits) {
+            return Ok(text.to_owned());
+        }
+        let what =
+            format!("expected a name of lower-case letters, digits, - and ., found {text:?}");
+        Err(wrong(opt, what))
+    };
+    let (namespace, name) = (text(&LEASE_NAMESPACE)?, text(&LEASE_NAME)?);
+    if name.is_empty() {
+        return Err(wrong(&LEASE_NAME, "expected a name, found none".to_owned()));
+    }
+    let namespace = if namespace.is_empty() { "default".to_owned() } else { namespace };
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Ok(Contest { namespace, name, identity: lease::identity(&host), wall: cx.clock })
+}
 
 /// The texts of a list, each of which may hold several parted by commas.
 pub(crate) fn texts<'o>(options: &'o Options, opt: &Opt) -> impl Iterator<Item = &'o str> {

@@ -116,6 +116,19 @@ impl FromStr for Mode {
     }
 }
 
+// === impl Part ===
+
+impl Part {
+    /// Whether it is exported by a process that leads, or does not.
+    pub(crate) fn is_exported(self, leads: bool) -> bool {
+        match self {
+            Self::Own => true,
+            Self::Cluster => leads,
+            Self::Facts => false,
+        }
+    }
+}
+
 // === impl Scope ===
 
 impl Scope {

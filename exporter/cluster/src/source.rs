@@ -11,6 +11,7 @@ use crate::{
     api::Api,
     crds::{self, Definitions},
     keeper::{Bench, Keeper, Kept},
+    lease::{self, Contest, Lead, Standing},
     options,
     plan::Plan,
     role::Part,
@@ -23,7 +24,7 @@ use kubestate::custom;
 use std::{
     collections::BTreeMap,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -55,6 +56,9 @@ pub(crate) struct Cluster {
     server: Result<Arc<dyn Transport>, Health>,
     states: Arc<States>,
     plan: Plan,
+    /// The Lease that is contended for, where it is.
+    contest: Option<Contest>,
+    lead: Arc<Lead>,
     stale: Duration,
 }
 
@@ -65,7 +69,9 @@ struct Session<'a> {
     bench: Arc<Bench>,
     lists: Arc<Semaphore>,
     watches: JoinSet<()>,
-    running: BTreeMap<Id, Arc<State>>,
+    running: BTreeMap<Id, (Arc<State>, AbortHandle)>,
+    /// Whether the cluster part is watched: while this process leads or stands by.
+    cluster_part: bool,
     /// The watch of definitions, and what it has told.
     discovery: Option<Arc<State>>,
     definitions: Arc<Mutex<Definitions>>,
@@ -89,7 +95,24 @@ impl Cluster {
         let plan = Plan::new(&cx.options, pod)?;
         let server = access.map(|access| Arc::new(Api::new(access)) as Arc<dyn Transport>);
         let stale = options::duration(&cx.options, &options::STALE)?;
-        Ok(Self { server, states: cx.shared.get(), plan, stale })
+        let contest = plan.role.contends().then(|| options::contest(cx)).transpose()?;
+        let (states, lead) = (cx.shared.get(), cx.shared.get());
+        Ok(Self { server, states, plan, contest, lead, stale })
+    }
+
+    /// Contends for the lead, if that is its role, until `stop`.
+    async fn contend(&self, server: &Arc<dyn Transport>, stop: impl Future<Output = ()>) {
+        match &self.contest {
+            Some(contest) => {
+                lease::run(Arc::clone(server), contest.clone(), (*self.lead).clone(), stop).await;
+            }
+            None => stop.await,
+        }
+    }
+
+    /// Whether a part is to be true now: what a stand-by has is on its way to be served.
+    fn answers_for(&self, part: Part) -> bool {
+        part != Part::Cluster || self.lead.standing() == Standing::Leader
     }
 
     /// Runs until `line` says stop.
@@ -161,6 +184,7 @@ impl<'a> Session<'a> {
             lists: Arc::new(Semaphore::new(LISTS)),
             watches: JoinSet::new(),
             running: BTreeMap::new(),
+            cluster_part: false,
             discovery: None,
             definitions: Arc::default(),
             customs: BTreeMap::new(),
@@ -173,22 +197,14 @@ impl<'a> Session<'a> {
     }
 
     async fn run(mut self, transport: &Arc<dyn Transport>) {
-        let plan = &self.cluster.plan;
-        for watched in plan.role.watches().iter().filter(|watched| runs(watched.part)) {
-            if let Some(resource) = kubestate::resource(&watched.resource) {
-                let state = self.cluster.states.add(Of::Table(resource), watched);
-                self.start(transport, state);
-            }
-        }
-        if plan.customs.are_wanted() {
-            let configured = plan.customs.are_configured();
-            for watched in plan.role.custom(crds::API, false).iter().filter(|w| runs(w.part)) {
-                let state = self.cluster.states.add(Of::Definitions { configured }, watched);
-                self.discovery = Some(Arc::clone(&state));
-                self.start(transport, state);
-            }
-        }
+        self.begin(transport, Part::Own);
         let bench = Arc::clone(&self.bench);
+        let cluster = self.cluster;
+        let mut standings = cluster.lead.standings();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let mut contest = pin!(cluster.contend(transport, async {
+            let _told = stopped.await;
+        }));
         loop {
             let look = self.look();
             let wake = self.tell_at.map_or(look, |at| at.min(look));
@@ -199,8 +215,15 @@ impl<'a> Session<'a> {
                         self.waiting = Some(ticket);
                         self.answer().await;
                     }
-                    Call::Stop => return,
+                    Call::Stop => break,
                 },
+                // It ends when it is told to.
+                () = &mut contest => return,
+                Ok(()) = standings.changed() => {
+                    let standing = *standings.borrow_and_update();
+                    self.stand(transport, standing);
+                    self.answer().await;
+                }
                 () = bench.changed.notified() => {
                     self.discover(transport);
                     self.tell_at.get_or_insert_with(|| Instant::now() + TOGETHER);
@@ -213,6 +236,65 @@ impl<'a> Session<'a> {
                 }
                 Some(ended) = self.watches.join_next_with_id() => self.restart(transport, &ended),
             }
+        }
+        // The next one waits for the Lease.
+        drop(stop);
+        contest.await;
+    }
+
+    /// Begins the watches of a part.
+    fn begin(&mut self, transport: &Arc<dyn Transport>, part: Part) {
+        let plan = &self.cluster.plan;
+        for watched in plan.role.watches().iter().filter(|watched| watched.part == part) {
+            if let Some(resource) = kubestate::resource(&watched.resource) {
+                let state = self.cluster.states.add(Of::Table(resource), watched);
+                self.start(transport, state);
+            }
+        }
+        if plan.customs.are_wanted() {
+            let configured = plan.customs.are_configured();
+            for watched in plan.role.custom(crds::API, false).iter().filter(|w| w.part == part) {
+                let state = self.cluster.states.add(Of::Definitions { configured }, watched);
+                self.discovery = Some(Arc::clone(&state));
+                self.start(transport, state);
+            }
+        }
+    }
+
+    /// Ends the watches of a part, and forgets what they told.
+    fn end(&mut self, part: Part) {
+        for (_, task) in self.running.values().filter(|(state, _)| state.part == part) {
+            task.abort();
+        }
+        if self.discovery.take_if(|state| state.part == part).is_some() {
+            self.customs.clear();
+            self.definitions = Arc::default();
+        }
+        self.cluster.states.forget(part);
+        let known = self.cluster.states.all();
+        self.told.retain(|name, _| known.iter().any(|state| state.name == *name));
+    }
+
+    /// Does what another standing asks for. A stand-by watches what a leader does, so that it lists
+    /// nothing when it takes the lead.
+    fn stand(&mut self, transport: &Arc<dyn Transport>, standing: Standing) {
+        let watched = standing != Standing::Aside;
+        if watched == std::mem::replace(&mut self.cluster_part, watched) {
+            return;
+        }
+        if watched {
+            self.begin(transport, Part::Cluster);
+        } else {
+            self.end(Part::Cluster);
+        }
+    }
+
+    /// Whether the watches of a part run now.
+    fn runs(&self, part: Part) -> bool {
+        match part {
+            Part::Own => true,
+            Part::Cluster => self.cluster_part,
+            Part::Facts => false,
         }
     }
 
@@ -246,7 +328,7 @@ impl<'a> Session<'a> {
             if let Some(resource) = plan.customs.of(&custom).map(Arc::new) {
                 let api = [&*custom.group, &custom.version, &custom.plural];
                 for watched in plan.role.custom(api, custom.namespaced) {
-                    if runs(watched.part) {
+                    if self.runs(watched.part) {
                         let state = states.add(Of::Custom(Arc::clone(&resource)), &watched);
                         watches
                             .extend(self.start(transport, Arc::clone(&state)).map(|t| (state, t)));
@@ -293,7 +375,7 @@ impl<'a> Session<'a> {
             let mut keeper = Keeper::new(known, (kept, shard), bench, turn);
             watch::run(transport, target, &mut keeper).await;
         });
-        self.running.insert(task.id(), state);
+        self.running.insert(task.id(), (state, task.clone()));
         Some(task)
     }
 
@@ -307,7 +389,7 @@ impl<'a> Session<'a> {
             Ok((id, ())) => *id,
             Err(error) => error.id(),
         };
-        let Some(state) = self.running.remove(&id) else { return };
+        let Some((state, _)) = self.running.remove(&id) else { return };
         if ended.as_ref().is_err_and(tokio::task::JoinError::is_cancelled) {
             return;
         }
@@ -323,7 +405,7 @@ impl<'a> Session<'a> {
     /// Answers the scrape that waits, if there is nothing that it should wait for.
     async fn answer(&mut self) {
         self.look();
-        if self.cluster.states.is_settled()
+        if self.cluster.states.is_settled(|part| self.cluster.answers_for(part))
             && let Some(ticket) = self.waiting.take()
         {
             self.cluster.states.publish(&self.bench.press).await;
@@ -336,7 +418,8 @@ impl<'a> Session<'a> {
         let (now, stale) = (Instant::now(), self.cluster.stale);
         let mut untrue = BTreeMap::new();
         let mut next = now + stale;
-        for (state, views) in self.cluster.states.by_resource() {
+        let answers = |part| self.cluster.answers_for(part);
+        for (state, views) in self.cluster.states.by_resource(answers) {
             for view in views.into_iter().filter(|_| state.of.is_asked_for()) {
                 if !view.is_true(now, stale) {
                     untrue.entry(Arc::clone(&state.name)).or_insert_with(|| cause(&view));
@@ -367,7 +450,7 @@ impl<'a> Session<'a> {
     /// Tells which watches have begun to fail, and which have ceased to.
     fn tell(&mut self) {
         let mut faults = BTreeMap::new();
-        for (state, views) in self.cluster.states.by_resource() {
+        for (state, views) in self.cluster.states.by_resource(|_| true) {
             if let Some(reason) = views.iter().find(|view| !view.up).and_then(View::reason) {
                 faults.insert(Arc::clone(&state.name), reason);
             }
@@ -396,11 +479,6 @@ impl<'a> Session<'a> {
         }
         self.told = faults;
     }
-}
-
-/// Whether watches of a part run now.
-fn runs(part: Part) -> bool {
-    part == Part::Own
 }
 
 fn cause(view: &View) -> String {

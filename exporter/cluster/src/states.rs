@@ -167,14 +167,20 @@ impl States {
         }
     }
 
+    /// Forgets the states of a part, whose watches have ended. What was asked for them stays counted.
+    pub(crate) fn forget(&self, part: Part) {
+        self.lock().states.retain(|state| state.part != part);
+    }
+
     /// The states of all watches, those of a resource behind one another.
     pub(crate) fn all(&self) -> Vec<Arc<State>> {
         self.lock().states.clone()
     }
 
-    /// The resources that are watched, and how their watches fare.
-    pub(crate) fn by_resource(&self) -> Vec<(Arc<State>, Vec<View>)> {
-        let states = self.all();
+    /// The resources that are watched in some parts, and how their watches fare.
+    pub(crate) fn by_resource(&self, parts: impl Fn(Part) -> bool) -> Vec<(Arc<State>, Vec<View>)> {
+        let mut states = self.all();
+        states.retain(|state| parts(state.part));
         let chunks = states.chunk_by(|a, b| a.name == b.name);
         let views = |states: &[Arc<State>]| {
             let views = states.iter().map(|state| state.view()).collect();
@@ -183,16 +189,13 @@ impl States {
         chunks.filter_map(views).collect()
     }
 
-    /// What is exported of each resource now.
-    pub(crate) fn served(&self, stale: Duration) -> Vec<(Arc<State>, Served)> {
+    /// What is exported of each resource now: of the cluster part, only where this process leads.
+    pub(crate) fn served(&self, stale: Duration, leads: bool) -> Vec<(Arc<State>, Served)> {
         let (now, states) = (Instant::now(), self.all());
         let same = |a: &Arc<State>, b: &Arc<State>| a.name == b.name && a.part == b.part;
         let served = |states: &[Arc<State>]| {
             let first = states.first()?;
-            let exported = match first.part {
-                Part::Own => true,
-                Part::Cluster | Part::Facts => false,
-            };
+            let exported = first.part.is_exported(leads);
             let views = states.iter().map(|state| state.view()).collect();
             exported.then(|| (Arc::clone(first), Served::of(views, now, stale)))
         };
@@ -217,9 +220,11 @@ impl States {
         }
     }
 
-    /// Whether every watch is beyond its first list, or has failed.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.all().iter().map(|state| state.view()).all(|v| v.listed || v.fault.is_some())
+    /// Whether every watch of some parts is beyond its first list, or has failed.
+    pub(crate) fn is_settled(&self, parts: impl Fn(Part) -> bool) -> bool {
+        let states = self.all();
+        let mut views = states.iter().filter(|state| parts(state.part)).map(|state| state.view());
+        views.all(|view| view.listed || view.fault.is_some())
     }
 }
 

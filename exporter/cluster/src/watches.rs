@@ -1,6 +1,7 @@
 //! How the watches fare: what tells a number that stands still from a server that is gone.
 
 use crate::{
+    lease::Lead,
     options,
     states::{State, States, View},
 };
@@ -17,7 +18,7 @@ pub(crate) static SPEC: Spec = Spec {
     opts: &[],
     build: |cx| {
         let stale = options::duration(&cx.options, &options::STALE)?;
-        Ok(Box::new(Watches { states: cx.shared.get(), stale }))
+        Ok(Box::new(Watches { states: cx.shared.get(), lead: cx.shared.get(), stale }))
     },
 };
 
@@ -58,6 +59,7 @@ static FAMILIES: [Family; 6] = [
 
 struct Watches {
     states: Arc<States>,
+    lead: Arc<Lead>,
     stale: Duration,
 }
 
@@ -66,7 +68,9 @@ impl Collector for Watches {
         self.states.answers()?;
         let [age, up, objects, errors, left_out, beyond] = &FAMILIES;
         let now = Instant::now();
-        let resources = self.states.by_resource();
+        let resources = self.states.by_resource(|_| true);
+        let leads = self.lead.serves();
+        let exported = self.states.by_resource(|part| part.is_exported(leads));
         // The oldest of a resource's watches tells how true the resource is.
         let oldest = |views: &[View]| {
             let ages: Option<Vec<_>> = views.iter().map(|view| view.age(now)).collect();
@@ -87,7 +91,7 @@ impl Collector for Watches {
         out.family(objects, |s| {
             // Of definitions nothing is served.
             let served = |(state, _): &&(Arc<State>, _)| !state.of.families().is_empty();
-            for (state, views) in resources.iter().filter(served) {
+            for (state, views) in exported.iter().filter(served) {
                 if views.iter().all(|view| view.is_true(now, self.stale)) {
                     let count =
                         |view: &View| view.snapshot.as_ref().map_or(0, |seen| seen.objects());

@@ -211,6 +211,10 @@ impl Claim {
                 self.look().await?;
             }
             let State::Held(held) = &self.state else { return Ok(()) };
+            if self.clock.now() < held.from {
+                // Whoever comes next must wait for the same reason as we did.
+                return Ok(());
+            }
             let released = Spec {
                 holder_identity: Some(String::new()),
                 lease_duration_seconds: Some(1),

@@ -1,6 +1,6 @@
 //! Candidates over one played API server, on paused time.
 
-mod played;
+pub(crate) mod played;
 
 use super::{LEAD, LEAD_MARGIN, LEAD_RENEWAL, Lead, SPREAD, STAND_BY, Standing};
 use expect_test::expect;
@@ -216,6 +216,22 @@ async fn a_deleted_lease_is_created_anew_without_a_second_leader() {
     server.delete("lead-standby");
     until(&candidates, SECOND, |all| self::server(all).is_none()).await;
     until(&candidates, 20 * SECOND, |all| self::server(all).is_some()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_created_a_lease_and_ends_leaves_the_wait_to_the_next() {
+    let server = Server::default();
+    let mut candidates = settled(&server, 3).await;
+    let old = self::server(&candidates).unwrap();
+    let until_then = candidates[old].window().unwrap().1;
+    server.delete("lead");
+    // The holder sees that in a moment; one that was cut off would serve on until its window ends.
+    let leads = |all: &[Candidate]| all.iter().position(|one| one.window().is_some());
+    until(&candidates, SECOND, |all| leads(all).is_some_and(|now| now != old)).await;
+    let creator = leads(&candidates).unwrap();
+    candidates[creator].stop().await;
+    until(&candidates, 60 * SECOND, |all| self::server(all).is_some()).await;
+    assert!(Instant::now() >= until_then);
 }
 
 #[tokio::test(start_paused = true)]

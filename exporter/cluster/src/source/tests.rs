@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     fault::{Fault, Reason},
+    lease::tests::played::{self, Candidate, Quartz},
     scripted::{Log, Server, Step, Then},
     transport::Stream,
 };
@@ -15,8 +16,8 @@ use http::Method;
 use std::{fmt::Write as _, time::SystemTime};
 use tokio::task::JoinHandle;
 
-/// A server for each path.
-struct Servers(BTreeMap<&'static str, Server>);
+/// A server for each path, and one for Leases.
+struct Servers(BTreeMap<&'static str, Server>, played::Server);
 
 /// A source that runs, and scrapes of it.
 struct Play {
@@ -33,28 +34,41 @@ impl Transport for Servers {
         accept: &'static str,
     ) -> BoxFuture<'a, Result<Box<dyn Stream>, Fault>> {
         let (resource, _) = path.split_once('?').unwrap();
+        if resource.ends_with("/leases") {
+            return Box::pin(async { Ok(self.1.stream(path)) });
+        }
         self.0.get(resource).unwrap().get(path, accept)
     }
 
     fn send<'a>(
         &'a self,
-        _: Method,
+        method: Method,
         path: &'a str,
         _: &'static str,
-        _: Bytes,
+        body: Bytes,
     ) -> BoxFuture<'a, Result<Bytes, Fault>> {
-        panic!("nothing is to be sent to {path}")
+        Box::pin(async move { Ok(self.1.done(&method, path, &body)?.to_string().into()) })
     }
 }
 
 impl Play {
     /// With only the creation of objects to be seen.
     fn new(given: &[(&str, &str)], scripts: Vec<(&'static str, Vec<Step>)>) -> Self {
+        Self::with(&played::Server::default(), given, scripts)
+    }
+
+    /// One of several that contend for the same Leases.
+    fn with(
+        leases: &played::Server,
+        given: &[(&str, &str)],
+        scripts: Vec<(&'static str, Vec<Step>)>,
+    ) -> Self {
         let cx = context(given);
         let server = |(path, script)| (path, Server::new(script, Log::default()));
-        let servers = Arc::new(Servers(scripts.into_iter().map(server).collect()));
+        let servers = Arc::new(Servers(scripts.into_iter().map(server).collect(), leases.clone()));
         let transport: Arc<dyn Transport> = Arc::clone(&servers) as _;
         let mut cluster = Cluster::new(&cx).unwrap();
+        Arc::new(Quartz::plain()).keep(&cluster.lead);
         cluster.server = Ok(transport);
         let (line, bell) = Line::new();
         let running = tokio::spawn(async move { cluster.serve(&line).await });
@@ -83,7 +97,7 @@ impl Play {
         writeln!(text, "up: {} {}", health.up, health.reason).unwrap();
         let blocks: Vec<_> = blocks.iter().collect();
         let body = String::from_utf8(encode(&blocks, Format::TEXT).plain()).unwrap();
-        let wanted = ["kube_c", "kube_n", "hybrid_custom_", "hybrid_watch_"];
+        let wanted = ["kube_c", "kube_n", "hybrid_cl", "hybrid_cu", "hybrid_w"];
         for line in body.lines().filter(|line| wanted.iter().any(|w| line.starts_with(w))) {
             let (series, value) = line.rsplit_once(' ').unwrap();
             let value: f64 = value.parse().unwrap();
@@ -504,4 +518,62 @@ async fn conditions_that_nobody_asked_for_hold_up_nothing() {
     "#]])
         .await;
     play.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_leads_and_another_has_everything_ready() {
+    let leases = played::Server::default();
+    let given = [
+        ("cluster", "auto"),
+        ("node-name", "n1"),
+        ("resources", "nodes"),
+        ("cluster.lease-namespace", "ns"),
+        ("cluster.lease-name", "lead"),
+    ];
+    let agent = || {
+        let script = (0..3).map(|_| Step::Send(vec![A, LISTED], Then::Silence)).collect();
+        Play::with(&leases, &given, vec![(NODES, script)])
+    };
+    // Somebody else led before, and has ended.
+    let mut before = Candidate::plain(&leases, "before");
+    time::sleep(Duration::from_secs(30)).await;
+    before.stop().await;
+    let (first, second) = (agent(), agent());
+    // Both have taken their places in five seconds at most.
+    time::sleep(Duration::from_secs(7)).await;
+    let lead = first.cx.shared.get::<Lead>();
+    let leads = lead.standing() == Standing::Leader;
+    let (first, second) = if leads { (first, second) } else { (second, first) };
+    first
+        .scrape(expect![[r#"
+            up: true 
+            hybrid_cluster_leader 1
+            hybrid_cluster_lease_transitions_total 1
+            hybrid_watch_objects{resource="nodes"} 1
+            hybrid_watch_up{resource="nodes"} 1
+            kube_node_created{node="a"} 1767323045
+        "#]])
+        .await;
+    second
+        .scrape(expect![[r#"
+            up: true 
+            hybrid_cluster_lease_transitions_total 1
+            hybrid_cluster_stand_by 1
+            hybrid_watch_up{resource="nodes"} 1
+        "#]])
+        .await;
+    // The next one has what it serves.
+    first.stop().await;
+    time::sleep(Duration::from_secs(1)).await;
+    second
+        .scrape(expect![[r#"
+            up: true 
+            hybrid_cluster_leader 1
+            hybrid_cluster_lease_transitions_total 2
+            hybrid_watch_objects{resource="nodes"} 1
+            hybrid_watch_up{resource="nodes"} 1
+            kube_node_created{node="a"} 1767323045
+        "#]])
+        .await;
+    second.stop().await;
 }

@@ -30,7 +30,7 @@ use tokio::{
 
 /// The server.
 #[derive(Clone, Default)]
-pub(super) struct Server(Arc<Mutex<Stored>>);
+pub(crate) struct Server(Arc<Mutex<Stored>>);
 
 #[derive(Default)]
 struct Stored {
@@ -84,13 +84,13 @@ struct Body {
 }
 
 /// A clock that runs `rate` times as fast as the true one, and that was started long before it.
-pub(super) struct Quartz {
+pub(crate) struct Quartz {
     pub(super) born: Instant,
     pub(super) rate: f64,
 }
 
 /// A process that contends.
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     name: String,
     server: Server,
     pub(super) lead: Lead,
@@ -150,7 +150,8 @@ impl Server {
         self.0.lock().unwrap().landed.get(holder).copied()
     }
 
-    fn done(&self, method: &Method, path: &str, body: &[u8]) -> Result<Value, Fault> {
+    /// What a request does and gives.
+    pub(crate) fn done(&self, method: &Method, path: &str, body: &[u8]) -> Result<Value, Fault> {
         let mut stored = self.0.lock().unwrap();
         let name = path.strip_prefix("/apis/coordination.k8s.io/v1/namespaces/ns/leases").unwrap();
         let name = name.trim_start_matches('/').to_owned();
@@ -158,6 +159,12 @@ impl Server {
         let result = done.as_ref().map_or_else(|fault| fault.code.unwrap(), |_| 200);
         stored.asked.push(format!("{method} {result}"));
         done
+    }
+
+    /// A watch's events from now on.
+    pub(crate) fn stream(&self, path: &str) -> Box<dyn Stream> {
+        let (stream, born) = (self.watch(path), Instant::now());
+        Box::new(Body { stream, born, troubles: Vec::new() })
     }
 
     fn watch(&self, path: &str) -> mpsc::UnboundedReceiver<Bytes> {
@@ -340,7 +347,8 @@ impl Candidate {
     ) -> Self {
         let clock = Arc::new(clock);
         let born = clock.born;
-        let lead = Lead::new(Arc::clone(&clock) as Arc<dyn Uptime>);
+        let lead = Lead::default();
+        clock.keep(&lead);
         let link = Link { server: server.clone(), born, troubles: troubles.clone() };
         let contest = Contest {
             namespace: "ns".to_owned(),
@@ -359,7 +367,7 @@ impl Candidate {
     }
 
     /// A candidate with a true clock and no trouble.
-    pub(super) fn plain(server: &Server, name: &str) -> Self {
+    pub(crate) fn plain(server: &Server, name: &str) -> Self {
         Self::start(server, name, Quartz::plain(), Vec::new())
     }
 
@@ -371,7 +379,7 @@ impl Candidate {
     }
 
     /// Ends it as its service manager does.
-    pub(super) async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
         (&mut self.task).await.unwrap();
     }
@@ -396,7 +404,12 @@ impl Candidate {
 }
 
 impl Quartz {
-    pub(super) fn plain() -> Self {
+    /// Has a lead counted by this clock.
+    pub(crate) fn keep(self: &Arc<Self>, lead: &Lead) {
+        assert!(lead.0.clock.set(Arc::clone(self) as _).is_ok(), "it has been read already");
+    }
+
+    pub(crate) fn plain() -> Self {
         Self { born: Instant::now(), rate: 1.0 }
     }
 }
