@@ -84,7 +84,10 @@ fn families(out: &mut String, families: impl Iterator<Item = &'static Family>) {
 const TWO_TYPES: [&str; 1] = ["netclass"];
 
 /// Options that have a peer's name, and those that say where the exporter is.
-const PEERS: [&str; 12] = [
+const PEERS: [&str; 15] = [
+    "custom-resource-state-config",
+    "custom-resource-state-config-file",
+    "custom-resource-state-only",
     "kubeconfig",
     "metric-allowlist",
     "metric-annotations-allowlist",

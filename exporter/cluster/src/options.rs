@@ -84,12 +84,12 @@ pub(crate) const CUSTOM_ONLY: Opt = Opt::switch(
     "Serve nothing of the cluster but what the configuration of custom resources says.",
 );
 pub(crate) const CONDITIONS: Opt = Opt::switch(
-    "custom-resource-conditions",
+    "cluster.conditions",
     true,
     "Serve the conditions of every custom resource, whether a configuration names it or not.",
 );
 pub(crate) const CONDITIONS_MAX: Opt = Opt::text(
-    "custom-resource-conditions.max-objects",
+    "cluster.conditions-max-objects",
     "10000",
     "Objects of an API group whose conditions are served; those beyond are counted only.",
 );

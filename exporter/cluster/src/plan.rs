@@ -181,6 +181,33 @@ mod tests {
     }
 
     #[test]
+    fn custom_resources_as_configured() {
+        let fault = |given: &[_]| plan(given).unwrap_err();
+        let place = "custom-resource-state-config";
+        let wrong = fault(&[(place, "spec: {resource: []}")]);
+        assert_eq!(
+            wrong,
+            "--custom-resource-state-config: line 1: spec: unknown key \"resource\"; did you mean \
+             resources?"
+        );
+        let file = ("custom-resource-state-config-file", "/nonexistent/crs.yaml");
+        let missing = fault(&[file]);
+        assert!(
+            missing.starts_with("--custom-resource-state-config-file: /nonexistent/crs.yaml: ")
+        );
+        let entry = "{spec: {resources: [{groupVersionKind: {group: a.io}}]}}";
+        let (always, only) = (("cluster", "always"), ("custom-resource-state-only", "true"));
+        // What stands in place wins over the file.
+        let alone = plan(&[always, only, file, (place, entry)]).unwrap();
+        assert!(alone.role.watches().is_empty() && alone.customs.are_configured());
+        let off = [always, only, ("cluster.conditions-max-objects", "0")];
+        assert!(!plan(&off).unwrap().customs.are_wanted());
+        assert!(plan(&[always]).unwrap().customs.are_wanted());
+        let most = fault(&[("cluster.conditions-max-objects", "many")]);
+        assert!(most.ends_with("expected a number from 0 on, found \"many\""), "{most}");
+    }
+
+    #[test]
     fn wrong_options_are_named() {
         let fault = |given: &[_]| plan(given).unwrap_err();
         let unknown = fault(&[("resources", "pods,pod")]);

@@ -52,7 +52,7 @@ static FAMILIES: [Family; 6] = [
     Family::gauge(
         "hybrid_custom_resource_objects_left_out",
         "Custom resources of an API group whose conditions are not served, because there are more of \
-         them than --custom-resource-conditions.max-objects.",
+         them than --cluster.conditions-max-objects.",
         &["group"],
     ),
 ];

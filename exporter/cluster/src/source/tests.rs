@@ -126,11 +126,8 @@ fn gone() -> Step {
 
 fn context(given: &[(&str, &str)]) -> Context {
     let mut options = Options::default();
-    let flags = [
-        ("cluster", "always"),
-        ("metric-allowlist", "created"),
-        ("custom-resource-conditions", "false"),
-    ];
+    let flags =
+        [("cluster", "always"), ("metric-allowlist", "created"), ("cluster.conditions", "false")];
     for (name, text) in flags.iter().chain(given) {
         options.set(name, vec![(*text).to_owned()]);
     }
@@ -434,7 +431,7 @@ async fn a_definition_begins_one_watch_and_ends_one() {
     let play = Play::new(
         &[
             ("resources", "nodes"),
-            ("custom-resource-conditions", "true"),
+            ("cluster.conditions", "true"),
             ("custom-resource-state-config", configuration),
             ("metric-allowlist", "created,custom"),
         ],
@@ -503,7 +500,7 @@ async fn conditions_that_nobody_asked_for_hold_up_nothing() {
     let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     let forbidden = || Step::Refuse(Fault::new(Reason::Forbidden, "HTTP 403: no"));
     let play = Play::new(
-        &[("resources", "nodes"), ("custom-resource-conditions", "true")],
+        &[("resources", "nodes"), ("cluster.conditions", "true")],
         vec![
             (NODES, vec![Step::Send(vec![A, LISTED], Then::Silence)]),
             (definitions, vec![forbidden()]),
