@@ -2,17 +2,16 @@
 
 use crate::{Evidence, counters::Counters, position::PositionErrors};
 use collect::{Error, Result};
-use journal_reader::Stats;
-use std::{
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use journal_reader::{Point, Position, Stats};
+use rustix::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What has been read, and how reading goes.
 #[derive(Debug, Default)]
 pub struct Cache {
     state: Mutex<State>,
-    told: Condvar,
+    /// What the thread that reads sleeps on.
+    wake: OnceLock<Arc<OwnedFd>>,
 }
 
 #[derive(Debug, Default)]
@@ -21,14 +20,22 @@ pub(crate) struct State {
     /// Made when the source is built.
     pub(crate) counters: Option<Box<Counters>>,
     pub(crate) reader: Reader,
-    /// Scrapes that have copied the counters.
-    pub(crate) scrapes: u64,
+    /// How far what is counted goes, when it was last looked at as a whole.
+    pub(crate) position: Position,
+    /// What was counted since then, the last entry of each line.
+    pub(crate) passed: Vec<Point>,
+    /// How far what the last scrape shows goes, until it is kept.
+    pub(crate) shown: Option<Position>,
+    /// The same, kept or not.
+    last_shown: Position,
 }
 
 /// How reading goes.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     pub(crate) stats: Stats,
+    /// Of readers that had to end.
+    pub(crate) before: Stats,
     /// When everything that was there had last been read, µs since 1970; 0 if never.
     pub(crate) read_at: u64,
     pub(crate) position: PositionErrors,
@@ -60,19 +67,24 @@ impl Cache {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that a scrape has copied what `state` holds.
-    pub(crate) fn scraped(&self, mut state: MutexGuard<'_, State>) {
-        state.scrapes += 1;
-        drop(state);
-        self.told.notify_all();
+    /// Says what the thread that reads sleeps on.
+    pub(crate) fn wakes(&self, wake: &Arc<OwnedFd>) {
+        self.wake.get_or_init(|| Arc::clone(wake));
     }
 
-    /// Waits until there are more scrapes than `scrapes`, at most for a second; whether there are.
-    pub(crate) fn wait_scraped(&self, scrapes: u64) -> bool {
-        let waiting = |state: &mut State| state.scrapes == scrapes;
-        let bound = Duration::from_secs(1);
-        let ended = self.told.wait_timeout_while(self.lock(), bound, waiting);
-        !ended.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    /// Says that a scrape has copied what `state` holds: its position shall be kept.
+    pub(crate) fn scraped(&self, mut state: MutexGuard<'_, State>) {
+        let position = state.reached();
+        if position == state.last_shown {
+            return;
+        }
+        state.last_shown.clone_from(&position);
+        state.shown = Some(position);
+        drop(state);
+        if let Some(wake) = self.wake.get() {
+            // It fails only where the count is full, and then the thread is awake.
+            rustix::io::write(wake, &1_u64.to_ne_bytes()).ok();
+        }
     }
 
     /// The last error lines of all units, the newest first, secrets masked.
@@ -84,6 +96,27 @@ impl Cache {
 // === impl State ===
 
 impl State {
+    /// An entry has been counted.
+    pub(crate) fn pass(&mut self, point: &Point) {
+        match self.passed.iter_mut().find(|held| held.continues(point)) {
+            Some(held) => held.clone_from(point),
+            None => self.passed.push(point.clone()),
+        }
+    }
+
+    /// How far what is counted goes.
+    pub(crate) fn reached(&self) -> Position {
+        let mut position = self.position.clone();
+        self.passed.iter().for_each(|point| position.pass(point));
+        position
+    }
+
+    /// Everything up to there has been counted, or stepped over.
+    pub(crate) fn reach(&mut self, position: Position) {
+        self.position = position;
+        self.passed.clear();
+    }
+
     /// Whether anything has ever been read, so that a zero means that nothing happened.
     pub(crate) fn has_read(&self) -> bool {
         self.reader.read_at > 0

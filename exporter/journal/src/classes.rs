@@ -46,6 +46,9 @@ pub(crate) enum What {
     Event(u8),
 }
 
+/// Of a field that nothing is counted by.
+pub(crate) const NOTHING: Class = Class { what: What::Other, rules: 0 };
+
 /// The rank of `UNIT` among the fields that name a subject.
 pub(crate) const UNIT: u8 = 2;
 
@@ -66,10 +69,13 @@ pub(crate) fn classify(head: Head<'_>, units: &mut Units, rules: &Rules) -> Verd
     if head.bytes.starts_with(b"MESSAGE=") {
         return Verdict::Unique(Class { what: What::Message, rules: 0 });
     }
+    if head.bytes.starts_with(b"_SOURCE_") && !rules.ask_for_fields() {
+        return Verdict::Unique(NOTHING);
+    }
     let at = head.bytes.iter().position(|b| *b == b'=');
     let split = at.and_then(|at| head.bytes.split_at_checked(at));
     let Some((name, [_, value @ ..])) = split else {
-        return Verdict::Unique(Class { what: What::Other, rules: 0 });
+        return Verdict::Unique(NOTHING);
     };
     let what = match name {
         b"PRIORITY" => match value {
@@ -97,5 +103,9 @@ pub(crate) fn classify(head: Head<'_>, units: &mut Units, rules: &Rules) -> Verd
         || matches!(what, What::Subject(_, None))
         || name.starts_with(b"COREDUMP_") && what == What::Other
         || matches!(name, b"SYSLOG_RAW" | b"SYSLOG_TIMESTAMP" | b"N_DROPPED" | b"CPU_USAGE_NSEC");
-    if unique { Verdict::Unique(class) } else { Verdict::Shared(class) }
+    match class {
+        _ if unique => Verdict::Unique(class),
+        NOTHING => Verdict::Ignored,
+        _ => Verdict::Shared(class),
+    }
 }

@@ -12,10 +12,10 @@ use crate::{
     classes::TRANSPORTS,
     counters::{BY_UNIT, Counters, PRIORITIES},
     events::EVENTS,
-    kernel::{Kernel, Victim},
+    kernel::{Kernel, Mounts, Reason, Victim},
     options,
 };
-use collect::{Clock, Collector, Result, Spec};
+use collect::{Clock, Collector, Result, Root, Spec};
 use exposition::{Family, Writer};
 use std::{sync::Arc, time::UNIX_EPOCH};
 
@@ -36,18 +36,25 @@ pub(crate) static SPEC: Spec = Spec {
             cache: cx.shared.get(),
             required: cx.options.text(&options::MODE) == "on",
             problems: cx.options.switch(&options::PROBLEMS),
+            roots: (cx.proc.clone(), cx.sys.clone()),
             clock: cx.clock,
         }))
     },
 };
 
-static ENTRIES: [Family; 12] = [
+static ENTRIES: [Family; 13] = [
     Family::counter(
         "hybrid_journal_entries_total",
         "Entries of the journal; priorities as journalctl names them, none for entries without one.",
         &["priority", "transport"],
     ),
     Family::counter("hybrid_journal_errors_total", "Entries of priority err and worse.", &[]),
+    Family::counter(
+        "hybrid_journal_late_entries_total",
+        "Entries counted more than half a second after they were written: those of a time before the \
+         start, and others where the exporter or journald had no time.",
+        &[],
+    ),
     Family::counter(
         "hybrid_journal_unit_entries_total",
         "Entries of priority warning and worse by the unit that they are about.",
@@ -159,7 +166,7 @@ static READER: [Family; 15] = [
     ),
 ];
 
-static KERNEL: [Family; 7] = [
+static KERNEL: [Family; 8] = [
     Family::counter(
         "hybrid_kernel_problems_total",
         "Complaints of the kernel by reason; names are node-problem-detector's where it has one.",
@@ -192,6 +199,11 @@ static KERNEL: [Family; 7] = [
         &["condition", "reason"],
     ),
     Family::counter(
+        "hybrid_kernel_condition_overflow_total",
+        "Messages of conditions that were taken for their reason alone, as too many devices had one.",
+        &[],
+    ),
+    Family::counter(
         "hybrid_kernel_rows_evicted_total",
         "Rows by device, OOM kill or refused fork that gave way to newer ones.",
         &[],
@@ -217,6 +229,8 @@ struct Journal {
     cache: Arc<Cache>,
     required: bool,
     problems: bool,
+    /// procfs and sysfs.
+    roots: (Root, Root),
     clock: Clock,
 }
 
@@ -224,6 +238,9 @@ struct Journal {
 
 impl Collector for Journal {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
+        // Files are read before the lock is taken that counting waits for.
+        let asked = self.cache.lock().counters.as_ref().is_some_and(|c| c.kernel.ask_for_mounts());
+        let mounts = asked.then(|| Mounts::read(&self.roots.0, &self.roots.1)).flatten();
         let mut state = self.cache.lock();
         if state.has_read() {
             let State { status, counters, reader, .. } = &mut *state;
@@ -233,7 +250,9 @@ impl Collector for Journal {
                 write_kernel(out, &counters.kernel);
                 let now = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-                write_conditions(out, &mut counters.kernel, now, self.problems);
+                let held =
+                    counters.kernel.conditions.check(now, mounts.as_ref()).collect::<Vec<_>>();
+                write_conditions(out, &counters.kernel, &held, self.problems);
             }
         }
         let health = state.health(self.required);
@@ -252,6 +271,7 @@ fn write_entries(out: &mut Writer, counters: &mut Counters) {
     let [
         entries,
         errors,
+        late,
         unit_entries,
         last_error,
         events,
@@ -277,6 +297,7 @@ fn write_entries(out: &mut Writer, counters: &mut Counters) {
         }
     });
     out.family(errors, |s| s.value(counters.errors));
+    out.family(late, |s| s.value(counters.late));
     let rows = counters.rows();
     out.family(unit_entries, |s| {
         for row in rows.iter().filter(|row| row.entries.iter().any(|count| *count > 0)) {
@@ -396,7 +417,7 @@ fn write_reader(out: &mut Writer, health: &Status, reader: &Reader) {
 }
 
 fn write_kernel(out: &mut Writer, kernel: &Kernel) {
-    let [problems, times, devices, kills, forks, _, evicted] = &KERNEL;
+    let [problems, times, devices, kills, forks, _, _, evicted] = &KERNEL;
     out.family(problems, |s| {
         kernel.counts().for_each(|(reason, count)| s.row(&[reason.name], count.matches));
     });
@@ -424,11 +445,11 @@ fn write_kernel(out: &mut Writer, kernel: &Kernel) {
     out.family(evicted, |s| s.value(count));
 }
 
-fn write_conditions(out: &mut Writer, kernel: &mut Kernel, now: u64, peer: bool) {
-    let [.., condition, _] = &KERNEL;
-    let held: Vec<_> = kernel.conditions.check(now).collect();
+fn write_conditions(out: &mut Writer, kernel: &Kernel, held: &[(&Reason, bool)], peer: bool) {
+    let [.., condition, overflow, _] = &KERNEL;
+    out.family(overflow, |s| s.value(kernel.conditions.overflow));
     out.family(condition, |s| {
-        for (reason, holds) in &held {
+        for (reason, holds) in held {
             s.row(&[reason.condition.unwrap_or_default(), reason.name], *holds);
         }
     });
@@ -442,7 +463,7 @@ fn write_conditions(out: &mut Writer, kernel: &mut Kernel, now: u64, peer: bool)
         }
     });
     out.family(gauge, |s| {
-        for (reason, holds) in &held {
+        for (reason, holds) in held {
             s.row(&[reason.condition.unwrap_or_default(), reason.name], *holds);
         }
     });

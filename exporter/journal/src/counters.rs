@@ -10,7 +10,6 @@ use crate::{
     secrets::mask_secrets,
     units::{UnitId, Units},
 };
-use collect::Root;
 use std::collections::VecDeque;
 
 /// Names of the priorities as journalctl has them; the last is an entry without one.
@@ -19,7 +18,7 @@ pub(crate) const PRIORITIES: [&str; 9] =
 /// The priorities that are counted by unit: warning and worse.
 pub(crate) const BY_UNIT: usize = 5;
 /// The index of `none` in [`PRIORITIES`].
-const NO_PRIORITY: usize = 8;
+pub(crate) const NO_PRIORITY: usize = 8;
 
 /// Lines of evidence that a unit has.
 const LINES: usize = 5;
@@ -33,6 +32,8 @@ pub(crate) struct Counters {
     /// By priority and transport.
     pub(crate) entries: [[u64; TRANSPORTS.len()]; PRIORITIES.len()],
     pub(crate) errors: u64,
+    /// Entries that were counted more than half a second after they were written.
+    pub(crate) late: u64,
     /// By event, over all units.
     pub(crate) events: [u64; EVENTS.len()],
     rows: Vec<Option<Box<Row>>>,
@@ -80,24 +81,28 @@ pub struct Evidence {
 // === impl Counters ===
 
 impl Counters {
-    pub(crate) fn new(
-        (proc, sys): (Root, Root),
-        max_units: usize,
-        max_patterns: usize,
-        rules: &Rules,
-    ) -> Self {
+    pub(crate) fn new(max_units: usize, max_patterns: usize, rules: &Rules) -> Self {
         Self {
             entries: Default::default(),
             errors: 0,
+            late: 0,
             events: Default::default(),
             rows: Vec::new(),
             row_count: 0,
             max_units,
             overflow: 0,
             patterns: Patterns::new(max_patterns),
-            kernel: Kernel::new(proc, sys),
+            kernel: Kernel::new(),
             matches: Matches::new(rules),
         }
+    }
+
+    /// Adds entries that count in no row, by priority and transport.
+    pub(crate) fn add(&mut self, entries: &[[u64; TRANSPORTS.len()]; PRIORITIES.len()], late: u64) {
+        for (row, more) in self.entries.iter_mut().zip(entries) {
+            row.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+        }
+        self.late += late;
     }
 
     /// Counts an entry. Of one that lies `behind` where the reader would have begun, only what is rare

@@ -2,7 +2,7 @@
 //! make it wait without anybody else waiting for the counters.
 
 use crate::{
-    classes::{self, Class, UNIT, What, classify},
+    classes::{self, Class, NOTHING, UNIT, What, classify},
     rules::Rules,
     units::{UnitId, Units},
 };
@@ -12,15 +12,14 @@ use journal_reader::{ClassCache, Entry, Head, Verdict};
 pub(crate) trait Record {
     /// When it was written, µs since 1970.
     fn time(&self) -> u64;
-    /// How many fields it has.
-    fn len(&self) -> usize;
-    /// The class of a field, this time's or one that was remembered.
-    fn class(
+    /// Gives the index and the class of each field that is not ignored, this time's class or one that was
+    /// remembered.
+    fn classes(
         &mut self,
-        index: usize,
         cache: &mut ClassCache<Class>,
-        classify: impl FnOnce(Head<'_>) -> Verdict<Class>,
-    ) -> Option<Class>;
+        classify: impl FnMut(Head<'_>) -> Verdict<Class>,
+        each: impl FnMut(usize, Class),
+    );
     /// Reads `NAME=value`, at most `limit` bytes of it.
     fn read(&mut self, index: usize, limit: usize, out: &mut Vec<u8>);
     /// Gives a field its class from now on.
@@ -56,6 +55,8 @@ pub(crate) struct Gatherer {
     coredump: UnitId,
     message: Vec<u8>,
     field: Vec<u8>,
+    /// Long compressed fields of the entry, whatever they are.
+    hidden: Vec<usize>,
 }
 
 /// A field that names a unit; one byte more tells that it is too long.
@@ -67,8 +68,8 @@ const KERNEL_BYTES: usize = 1100;
 const RULE_BYTES: usize = 4096;
 /// Of the priorities, 0 to 3 are errors.
 pub(crate) const ERR: u8 = 3;
-/// Long compressed fields of an entry that are looked into for the message.
-const MAX_HIDDEN: usize = 4;
+/// Long compressed fields of an entry that are looked into, for the message and for rules.
+const MAX_HIDDEN: usize = 8;
 
 // === impl Record ===
 
@@ -77,17 +78,14 @@ impl Record for Entry<'_> {
         self.stamp().realtime
     }
 
-    fn len(&self) -> usize {
-        Entry::len(self)
-    }
-
-    fn class(
+    #[inline]
+    fn classes(
         &mut self,
-        index: usize,
         cache: &mut ClassCache<Class>,
-        classify: impl FnOnce(Head<'_>) -> Verdict<Class>,
-    ) -> Option<Class> {
-        Entry::class(self, index, cache, classify)
+        classify: impl FnMut(Head<'_>) -> Verdict<Class>,
+        each: impl FnMut(usize, Class),
+    ) {
+        Entry::classes(self, cache, classify, each);
     }
 
     fn read(&mut self, index: usize, limit: usize, out: &mut Vec<u8>) {
@@ -105,8 +103,15 @@ impl Gatherer {
     pub(crate) fn new(rules: Rules) -> Self {
         let mut units = Units::new();
         let coredump = units.id(b"systemd-coredump@0-0-0.service");
-        let (message, field) = (Vec::new(), Vec::new());
-        Self { cache: ClassCache::new(), units, rules, coredump, message, field }
+        Self {
+            cache: ClassCache::new(),
+            units,
+            rules,
+            coredump,
+            message: Vec::new(),
+            field: Vec::new(),
+            hidden: Vec::new(),
+        }
     }
 
     /// The message that was read with the last facts; empty where it was not of interest.
@@ -127,17 +132,18 @@ impl Gatherer {
         let (mut unit, mut subject) = (UnitId::NONE, None::<(u8, Option<UnitId>, usize)>);
         let mut managed = None::<(Option<UnitId>, usize)>;
         let (mut root, mut first, mut facility, mut name) = (false, false, false, false);
-        let (mut message, mut hidden, mut fulfilled) = (None, [None; MAX_HIDDEN], 0);
-        for index in 0..entry.len() {
-            let class = entry.class(index, cache, |head| classify(head, units, rules));
-            let Some(class) = class else { continue };
+        let (mut message, mut fulfilled) = (None, 0);
+        self.hidden.clear();
+        let hidden = &mut self.hidden;
+        let classify = |head: Head<'_>| classify(head, units, rules);
+        entry.classes(cache, classify, |index, class| {
             fulfilled |= class.rules;
             match class.what {
                 What::Other => {}
                 What::Message => message = message.or(Some(index)),
                 What::Hidden => {
-                    if let Some(place) = hidden.iter_mut().find(|place| place.is_none()) {
-                        *place = Some(index);
+                    if hidden.len() < MAX_HIDDEN {
+                        hidden.push(index);
                     }
                 }
                 What::Priority(priority) => {
@@ -157,6 +163,9 @@ impl Gatherer {
                 What::KernelName => name = true,
                 What::Event(event) => facts.event = Some(event),
             }
+        });
+        if self.rules.ask_for_fields() && !self.hidden.is_empty() {
+            fulfilled |= self.look_into_hidden(entry, &mut message);
         }
         facts.kernel = facts.transport == classes::KERNEL && facility && name;
         let subject = subject.filter(|_| root || unit == self.coredump);
@@ -178,7 +187,7 @@ impl Gatherer {
         };
         self.message.clear();
         if limit > 0 {
-            self.read_message(entry, message, &hidden, limit);
+            self.read_message(entry, message, limit);
         }
         if by_rule {
             self.match_rules(entry, fulfilled, &mut facts);
@@ -193,24 +202,37 @@ impl Gatherer {
         at.and_then(|at| self.field.get(at + 1..)).map_or(UnitId::NONE, |name| self.units.id(name))
     }
 
+    /// The conditions of rules that long compressed fields fulfil; which of them is the message.
+    fn look_into_hidden(&mut self, entry: &mut impl Record, message: &mut Option<usize>) -> u32 {
+        let mut fulfilled = 0;
+        for &index in &self.hidden {
+            entry.read(index, RULE_BYTES, &mut self.field);
+            let at = self.field.iter().position(|b| *b == b'=');
+            let split = at.and_then(|at| self.field.split_at_checked(at));
+            let Some((name, [_, value @ ..])) = split else { continue };
+            if name == b"MESSAGE" {
+                message.get_or_insert(index);
+                continue;
+            }
+            let rules = self.rules.fulfilled(name, value);
+            entry.remember(index, &mut self.cache, Class { what: What::Other, rules });
+            fulfilled |= rules;
+        }
+        fulfilled
+    }
+
     /// Reads the message without its name; where no field is seen to be it, one of the hidden ones may.
-    fn read_message(
-        &mut self,
-        entry: &mut impl Record,
-        message: Option<usize>,
-        hidden: &[Option<usize>],
-        limit: usize,
-    ) {
+    fn read_message(&mut self, entry: &mut impl Record, message: Option<usize>, limit: usize) {
         const NAME: &[u8] = b"MESSAGE=";
-        let places = message.into_iter().chain(hidden.iter().copied().flatten());
-        for index in places.take(if message.is_some() { 1 } else { MAX_HIDDEN }) {
+        let hidden = self.hidden.iter().copied().filter(|_| message.is_none());
+        for index in message.into_iter().chain(hidden) {
             entry.read(index, limit, &mut self.message);
             if self.message.starts_with(NAME) {
                 self.message.drain(..NAME.len());
                 return;
             }
             // Never to be looked into again.
-            entry.remember(index, &mut self.cache, Class { what: What::Other, rules: 0 });
+            entry.remember(index, &mut self.cache, NOTHING);
         }
         self.message.clear();
     }
@@ -218,14 +240,21 @@ impl Gatherer {
     fn match_rules(&mut self, entry: &mut impl Record, fulfilled: u32, facts: &mut Facts) {
         let text = String::from_utf8_lossy(&self.message).into_owned();
         let candidates: Vec<usize> = self.rules.candidates(fulfilled).collect();
+        let wanted = candidates.iter().fold(0, |bits, rule| bits | self.rules.captures(*rule));
+        let mut places = Vec::new();
+        if wanted != 0 {
+            let Self { cache, units, rules, .. } = &mut *self;
+            let classify = |head: Head<'_>| classify(head, units, rules);
+            entry.classes(cache, classify, |index, class| places.push((index, class.rules)));
+            // What is hidden is remembered as long as there is room.
+            places.extend(self.hidden.iter().map(|index| (*index, u32::MAX)));
+        }
         for rule in candidates {
             let wanted = self.rules.captures(rule);
             let mut fields = Vec::new();
-            for index in 0..if wanted == 0 { 0 } else { entry.len() } {
-                let Self { cache, units, rules, .. } = &mut *self;
-                let class = entry.class(index, cache, |head| classify(head, units, rules));
-                if class.is_some_and(|class| class.rules & wanted != 0) {
-                    entry.read(index, RULE_BYTES, &mut self.field);
+            for (index, rules) in &places {
+                if rules & wanted != 0 {
+                    entry.read(*index, RULE_BYTES, &mut self.field);
                     fields.push(String::from_utf8_lossy(&self.field).into_owned());
                 }
             }

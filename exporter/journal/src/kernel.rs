@@ -8,11 +8,10 @@ mod conditions;
 mod oom;
 mod reasons;
 
-pub(crate) use conditions::Conditions;
-pub(crate) use reasons::REASONS;
+pub(crate) use conditions::{Conditions, Mounts};
+pub(crate) use reasons::{REASONS, Reason};
 
 use crate::{cgroup::Owner, series::Series};
-use collect::Root;
 use oom::Oom;
 use reasons::{FORK, Named, OOM, Pattern};
 use regex_lite::Regex;
@@ -57,7 +56,7 @@ pub(crate) struct Victim {
 // === impl Kernel ===
 
 impl Kernel {
-    pub(crate) fn new(proc: Root, sys: Root) -> Self {
+    pub(crate) fn new() -> Self {
         let texts = |(index, reason): (usize, &'static reasons::Reason)| {
             reason.texts.iter().map(move |pattern| (index, pattern, OnceLock::new()))
         };
@@ -67,7 +66,7 @@ impl Kernel {
             devices: Series::new(MAX_ROWS),
             kills: Series::new(MAX_ROWS),
             forks: Series::new(MAX_ROWS),
-            conditions: Conditions::new(proc, sys),
+            conditions: Conditions::new(),
             oom: Oom::default(),
         }
     }
@@ -75,6 +74,11 @@ impl Kernel {
     /// The counts with their reasons.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static reasons::Reason, Count)> {
         REASONS.iter().zip(self.counts.iter().copied())
+    }
+
+    /// Whether a condition holds whose end the machine's mounts tell.
+    pub(crate) fn ask_for_mounts(&self) -> bool {
+        self.conditions.ask_for_mounts()
     }
 
     /// Takes a line that the kernel wrote at `time`, µs since 1970.

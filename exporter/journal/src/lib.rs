@@ -23,6 +23,7 @@ mod search;
 mod secrets;
 mod series;
 mod source;
+mod tally;
 mod template;
 mod units;
 

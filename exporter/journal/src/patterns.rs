@@ -1,18 +1,25 @@
 //! Error patterns: how often each kind of error message came, by unit.
 //!
 //! Patterns are capped in all and a unit has a quarter of the places at most, so that one that says
-//! something new each time does not push out the others. What has not been seen for longest gives
-//! way; a pattern that comes back counts from 1, which Prometheus takes for a reset.
+//! something new each time does not push out the others. Where all places are taken, the unit that has most of
+//! them gives one back, the one not seen for longest: units that say ever new things, however many, never
+//! push out those of one that says little. A pattern that comes back counts from 1, which Prometheus takes for a
+//! reset.
 
 use crate::{secrets::mask_secrets, template, units::UnitId};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 /// Patterns with their counts.
 #[derive(Debug)]
 pub(crate) struct Patterns {
-    rows: HashMap<(UnitId, u64), Row>,
-    /// How many of the rows a unit has.
-    shares: HashMap<UnitId, usize>,
+    rows: Vec<Row>,
+    /// Where the rows are.
+    places: HashMap<(UnitId, u64), usize>,
+    /// How many of the rows a unit has, by its number.
+    shares: Vec<usize>,
     cap: usize,
     turn: u64,
     /// Patterns that gave way.
@@ -22,6 +29,8 @@ pub(crate) struct Patterns {
 
 #[derive(Debug)]
 struct Row {
+    unit: UnitId,
+    hash: u64,
     count: u64,
     seen: u64,
     /// The message that came first, as far as the template needs it.
@@ -39,8 +48,9 @@ type Counted = (UnitId, String, u64);
 impl Patterns {
     pub(crate) fn new(cap: usize) -> Self {
         Self {
-            rows: HashMap::new(),
-            shares: HashMap::new(),
+            rows: Vec::new(),
+            places: HashMap::new(),
+            shares: Vec::new(),
             cap,
             turn: 0,
             evicted: 0,
@@ -54,34 +64,56 @@ impl Patterns {
             return;
         }
         template::write(message, &mut self.scratch);
-        let key = (unit, template::hash(&self.scratch));
+        let hash = template::hash(&self.scratch);
         self.turn += 1;
-        if let Some(row) = self.rows.get_mut(&key) {
+        let place = self.places.get(&(unit, hash));
+        if let Some(row) = place.and_then(|place| self.rows.get_mut(*place)) {
             row.count += 1;
             row.seen = self.turn;
             return;
         }
-        let share = (self.cap / 4).max(1);
-        if self.shares.get(&unit).is_some_and(|own| *own >= share) {
-            self.evict(Some(unit));
+        if self.shares.len() <= unit.index() {
+            self.shares.resize(unit.index() + 1, 0);
+        }
+        if self.share(unit) >= (self.cap / 4).max(1) {
+            self.evict(unit, true);
         } else if self.rows.len() >= self.cap {
-            self.evict(None);
+            self.evict(unit, false);
         }
         // One byte more than is considered tells that there was more.
         let message = message.get(..=template::CONSIDERED).unwrap_or(message).into();
-        *self.shares.entry(unit).or_default() += 1;
-        self.rows.insert(key, Row { count: 1, seen: self.turn, message, template: None });
+        self.change_share(unit, |share| share + 1);
+        self.places.insert((unit, hash), self.rows.len());
+        self.rows.push(Row { unit, hash, count: 1, seen: self.turn, message, template: None });
     }
 
-    fn evict(&mut self, of: Option<UnitId>) {
-        let rows = self.rows.iter().filter(|((unit, _), _)| of.is_none_or(|of| of == *unit));
-        if let Some(key) = rows.min_by_key(|(_, row)| row.seen).map(|(key, _)| *key) {
-            self.rows.remove(&key);
-            if let Some(own) = self.shares.get_mut(&key.0) {
-                *own -= 1;
-            }
-            self.evicted += 1;
+    fn share(&self, unit: UnitId) -> usize {
+        self.shares.get(unit.index()).copied().unwrap_or(0)
+    }
+
+    fn change_share(&mut self, unit: UnitId, change: impl Fn(usize) -> usize) {
+        if let Some(share) = self.shares.get_mut(unit.index()) {
+            *share = change(*share);
         }
+    }
+
+    /// Makes room for a pattern of `unit`: by one of its own, or by one of the unit that has most.
+    fn evict(&mut self, unit: UnitId, own: bool) {
+        let most = || self.rows.iter().map(|row| self.share(row.unit)).max().unwrap_or(0);
+        let rows = self.rows.iter().enumerate();
+        let oldest = if own || self.share(unit) >= most() {
+            rows.filter(|(_, row)| row.unit == unit).min_by_key(|(_, row)| row.seen)
+        } else {
+            rows.min_by_key(|(_, row)| (Reverse(self.share(row.unit)), row.seen))
+        };
+        let Some(at) = oldest.map(|(at, _)| at) else { return };
+        let gone = self.rows.swap_remove(at);
+        self.places.remove(&(gone.unit, gone.hash));
+        if let Some(moved) = self.rows.get(at) {
+            self.places.insert((moved.unit, moved.hash), at);
+        }
+        self.change_share(gone.unit, |share| share.saturating_sub(1));
+        self.evicted += 1;
     }
 
     /// Unit, pattern and count, sorted; and the template of each pattern.
@@ -90,9 +122,9 @@ impl Patterns {
         let mut rows = Vec::new();
         // Two units' first messages may be masked in two ways: the same one is shown each time.
         let mut sorted: Vec<_> = self.rows.iter_mut().collect();
-        sorted.sort_unstable_by_key(|(key, _)| **key);
-        for ((unit, hash), row) in sorted {
-            let pattern = format!("{hash:016x}");
+        sorted.sort_unstable_by_key(|row| (row.unit, row.hash));
+        for row in sorted {
+            let pattern = format!("{:016x}", row.hash);
             let shown = row.template.get_or_insert_with(|| {
                 // Secrets first: masked digits would hide what they look like.
                 let text = String::from_utf8_lossy(&row.message);
@@ -102,7 +134,7 @@ impl Patterns {
             if !templates.contains_key(&pattern) {
                 templates.insert(pattern.clone(), shown.to_string());
             }
-            rows.push((*unit, pattern, row.count));
+            rows.push((row.unit, pattern, row.count));
         }
         rows.sort_unstable();
         (rows, templates)
@@ -112,6 +144,7 @@ impl Patterns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::Units;
 
     #[test]
     fn patterns_are_counted_and_the_oldest_gives_way() {
@@ -133,6 +166,36 @@ mod tests {
         texts.sort();
         assert_eq!(texts, ["beta", "gamma", "request <num> failed: token=***"]);
         assert_eq!(patterns.evicted, 1);
+    }
+
+    /// As many units as it takes to fill every place, which say something new each time.
+    #[test]
+    fn units_that_say_much_do_not_push_out_one_that_says_little() {
+        let mut units = Units::new();
+        let names = ["quiet", "a", "b", "c", "d", "e"];
+        let ids = names.map(|name| units.id(format!("{name}.service").as_bytes()));
+        let [quiet, loud @ ..] = ids;
+        let letters = |n: usize| {
+            let letter = |at: usize| char::from(b'a' + u8::try_from(n / at % 20).unwrap_or(0));
+            [400, 20, 1].map(letter).iter().collect::<String>()
+        };
+        let mut patterns = Patterns::new(20);
+        for text in ["disk is gone", "disk is back"] {
+            patterns.add(quiet, text.as_bytes());
+        }
+        for n in 0..1000 {
+            for unit in loud {
+                patterns.add(unit, letters(n).as_bytes());
+            }
+        }
+        patterns.add(quiet, b"disk is gone");
+        let (rows, _) = patterns.rows();
+        let of = |unit| rows.iter().filter(|(of, ..)| *of == unit).map(|(.., n)| *n).sum::<u64>();
+        assert_eq!((rows.len(), of(quiet)), (20, 3), "{rows:?}");
+        // The places are shared evenly by those who want more.
+        for unit in loud {
+            assert!((3..=5).contains(&of(unit)), "{rows:?}");
+        }
     }
 
     /// The hash is of the template before secrets are masked.

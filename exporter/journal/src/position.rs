@@ -34,9 +34,9 @@ pub(crate) struct Keeper {
 // === impl Keeper ===
 
 impl Keeper {
-    pub(crate) fn new(dir: Option<StateDir>) -> Self {
-        let (saved, errors) = (Position::default(), PositionErrors::default());
-        Self { dir, saved, fault: None, errors }
+    /// `errors` are those of a keeper before.
+    pub(crate) fn new(dir: Option<StateDir>, errors: PositionErrors) -> Self {
+        Self { dir, saved: Position::default(), fault: None, errors }
     }
 
     /// The position that was kept. One that cannot be understood is told and left alone.

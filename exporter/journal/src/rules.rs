@@ -155,6 +155,11 @@ impl Rules {
         Ok(1 << at)
     }
 
+    /// Whether any rule has a condition on another field than the message.
+    pub(crate) fn ask_for_fields(&self) -> bool {
+        !self.conditions.is_empty()
+    }
+
     /// The conditions that a field fulfils.
     pub(crate) fn fulfilled(&self, name: &[u8], value: &[u8]) -> u32 {
         let mut bits = 0;

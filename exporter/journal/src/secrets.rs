@@ -67,6 +67,28 @@ static BEARER: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)\b(bearer\s+)[a-z0
 static USERINFO: LazyLock<Regex> =
     LazyLock::new(|| regex(r#"(://)(?:[^/\s"'<>]+|[^/\s"'<>:@\[]*:\d*[^\d/\s"'<>][^\s"'<>]*)@"#));
 
+/// One of these stands in whatever [`FORMS`] finds; a line with none of them is not searched for forms.
+const MARKS: [&str; 18] = [
+    "-----BEGIN ",
+    "AKIA",
+    "ASIA",
+    "gho_",
+    "ghp_",
+    "ghs_",
+    "ghu_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xox",
+    "k_live_",
+    "k_test_",
+    "AIza",
+    "npm_",
+    "hvs.",
+    "hvb.",
+    "eyJ",
+];
+
 /// What is a secret by its form.
 static FORMS: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
@@ -92,7 +114,9 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     if text.contains("://") {
         replace(&mut masked, &USERINFO, |c| format!("{}{MASK}@", group(c, 1)));
     }
-    replace(&mut masked, &FORMS, |_| MASK.to_owned());
+    if MARKS.iter().any(|mark| text.contains(mark)) {
+        replace(&mut masked, &FORMS, |_| MASK.to_owned());
+    }
     if WORDS.iter().any(|word| lower.contains(word)) {
         let keep = |c: &Captures<'_>| format!("{}{MASK}", group(c, 1));
         replace(&mut masked, &AUTHORIZATION, keep);
@@ -106,13 +130,19 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     if lower.contains("sig") {
         replace(&mut masked, &SIGNATURE, |c| format!("{}{MASK}", group(c, 1)));
     }
-    if text.len() >= 48 {
+    if has_long_word(text) {
         replace(&mut masked, &BASE64, |c| match group(c, 0) {
             word if is_random(word) => MASK.to_owned(),
             word => word.to_owned(),
         });
     }
     masked
+}
+
+/// Whether there is a word that [`BASE64`] may find.
+fn has_long_word(text: &str) -> bool {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    text.as_bytes().split(|b| !plain(b)).any(|word| word.len() >= 48)
 }
 
 fn group<'a>(captures: &Captures<'a>, index: usize) -> &'a str {

@@ -1,9 +1,11 @@
 //! The task that counts the journal: a thread of its own that sleeps until journald writes, a scrape
-//! begins, or a second has passed.
+//! begins, or a nap is over.
 //!
 //! Reading files can wait for the disk, so it is no work for the runtime's one thread. The counters'
-//! lock is taken for each entry and for memory's work only: a scrape never waits for a file. A scrape
-//! makes the thread look at the files at once, since journald tells of what it wrote up to 250 ms late.
+//! lock is taken for memory's work only: a scrape never waits for a file, and counting for no scrape. A
+//! scrape makes the thread look at the files at once, since journald tells of what it wrote 250 ms late,
+//! and later where it has much to write. So naps are short as long as entries come: what has to be
+//! counted is counted half a second after it was written, also where nobody scrapes.
 
 use crate::{
     cache::{Cache, Status},
@@ -13,11 +15,10 @@ use crate::{
     options,
     position::Keeper,
     rules::Rules,
+    tally::Tally,
 };
-use collect::{
-    Call, Clock, Context, Health, Line, Result, Root, Source, SourceSpec, StateDir, Ticket,
-};
-use journal_reader::{Event, Journal, Options, Position, Seek, Start};
+use collect::{Call, Clock, Context, Health, Line, Result, Source, SourceSpec, StateDir, Ticket};
+use journal_reader::{Event, Journal, Options, Position, Progress, Seek, Start};
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     fd::OwnedFd,
@@ -25,11 +26,10 @@ use rustix::{
 use std::{
     future::Future,
     io::ErrorKind,
-    mem,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, UNIX_EPOCH},
@@ -45,10 +45,14 @@ pub static SOURCE: SourceSpec = SourceSpec {
 
 /// Bytes of files that are read before others have their turn.
 const TURN: u64 = 1 << 20;
-/// How long the thread sleeps at most: not every file system tells of its changes.
-const NAP: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// How long the thread sleeps at most where nothing comes: not every file system tells of its changes.
+const NAP: Duration = Duration::from_secs(1);
+/// The same where entries come.
+const SHORT_NAP: Duration = Duration::from_millis(100);
 /// How long a journal that cannot be opened is left alone.
-const PAUSE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+const PAUSE: Duration = Duration::from_secs(10);
+/// What is counted later than this after it was written is late, µs.
+const LATE: u64 = 500_000;
 
 /// Made when the source is built; runs in [`Source::run`].
 struct Reading {
@@ -57,8 +61,8 @@ struct Reading {
 }
 
 struct Settings {
-    /// procfs and sysfs.
-    roots: (Root, Root),
+    /// Whether there must be a journal.
+    required: bool,
     max_units: usize,
     max_patterns: usize,
     root: PathBuf,
@@ -70,10 +74,15 @@ struct Settings {
 
 /// What the runtime has for the thread.
 struct Bridge {
-    wake: OwnedFd,
+    wake: Arc<OwnedFd>,
     tickets: Mutex<Vec<Ticket>>,
+    /// Scrapes that wait for what is being read.
+    waiting: Mutex<Vec<Ticket>>,
     stop: AtomicBool,
 }
+
+/// Ends the thread with the task that started it: a runtime that goes waits for its threads.
+struct Ending(Arc<Bridge>);
 
 /// The thread's own.
 struct Thread<'a> {
@@ -90,8 +99,6 @@ struct Thread<'a> {
     kmsg_next: Option<u64>,
     /// What the kernel wrote until then has been counted from there. µs since 1970.
     kmsg_until: u64,
-    /// The last fault that a file had, for people.
-    fault: Option<String>,
 }
 
 // === impl Reading ===
@@ -103,12 +110,12 @@ impl Reading {
         let max_patterns = options::number(&cx.options, &options::MAX_PATTERNS, 5000)?;
         let lookback = options::duration(&cx.options, &options::LOOKBACK)?;
         let cache: Arc<Cache> = cx.shared.get();
-        let roots = (cx.proc.clone(), cx.sys.clone());
+        let required = cx.options.text(&options::MODE) == "on";
         let root = cx.rootfs.as_path().to_owned();
         let state = StateDir::new(&cx.options);
         let clock = cx.clock;
         let settings =
-            Settings { roots, max_units, max_patterns, root, rules, lookback, state, clock };
+            Settings { required, max_units, max_patterns, root, rules, lookback, state, clock };
         let reading = Self { cache, settings };
         reading.reset();
         Ok(reading)
@@ -117,9 +124,11 @@ impl Reading {
     /// Lets counting begin at 0: units have their numbers from whoever gathers, so that the counters of
     /// one that is gone are of no use.
     fn reset(&self) {
-        let Settings { roots, max_units, max_patterns, rules, .. } = &self.settings;
-        let counters = Counters::new(roots.clone(), *max_units, *max_patterns, rules);
-        self.cache.lock().counters = Some(Box::new(counters));
+        let Settings { max_units, max_patterns, rules, .. } = &self.settings;
+        let counters = Counters::new(*max_units, *max_patterns, rules);
+        let mut state = self.cache.lock();
+        state.counters = Some(Box::new(counters));
+        state.reach(Position::default());
     }
 
     /// µs since 1970.
@@ -133,7 +142,7 @@ impl Source for Reading {
     fn run(self: Box<Self>, line: Line) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let bridge = match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
-                Ok(wake) => Arc::new(Bridge::new(wake)),
+                Ok(wake) => Arc::new(Bridge::new(Arc::new(wake))),
                 Err(errno) => {
                     let reason = format!("eventfd: {}", std::io::Error::from(errno));
                     self.cache.lock().status = Status::Down(reason.clone());
@@ -141,6 +150,8 @@ impl Source for Reading {
                     return;
                 }
             };
+            self.cache.wakes(&bridge.wake);
+            let _ending = Ending(Arc::clone(&bridge));
             let reading = Arc::new(*self);
             let mut again = false;
             loop {
@@ -174,29 +185,53 @@ impl Source for Reading {
                 tracing::error!(source = "journal", reason, "source lost");
                 reading.cache.lock().status = Status::Down(reason.to_owned());
                 line.health(Health::down(reason));
-                for ticket in bridge.take() {
-                    line.answer(ticket);
-                }
+                bridge.begin();
+                bridge.answer(&line);
                 time::sleep(Duration::from_secs(10)).await;
             }
         })
     }
 }
 
-/// Whether the exporter may not read a file.
-fn is_refused(error: &journal_reader::Error) -> bool {
-    matches!(error, journal_reader::Error::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied)
+/// What is wrong with a file, and the way out where the exporter may not read it.
+fn told(path: &Path, error: &journal_reader::Error) -> String {
+    let hint = match error {
+        journal_reader::Error::Io { source, .. }
+            if source.kind() == ErrorKind::PermissionDenied =>
+        {
+            "; the group systemd-journal may read it"
+        }
+        _ => "",
+    };
+    format!("{}: {error}{hint}", path.display())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// === impl Ending ===
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
 }
 
 // === impl Bridge ===
 
 impl Bridge {
-    fn new(wake: OwnedFd) -> Self {
-        Self { wake, tickets: Mutex::default(), stop: AtomicBool::new(false) }
+    fn new(wake: Arc<OwnedFd>) -> Self {
+        Self {
+            wake,
+            tickets: Mutex::default(),
+            waiting: Mutex::default(),
+            stop: AtomicBool::new(false),
+        }
     }
 
     fn ask(&self, ticket: Ticket) {
-        self.tickets.lock().unwrap_or_else(PoisonError::into_inner).push(ticket);
+        lock(&self.tickets).push(ticket);
         self.wake();
     }
 
@@ -210,9 +245,15 @@ impl Bridge {
         rustix::io::write(&self.wake, &1_u64.to_ne_bytes()).ok();
     }
 
-    fn take(&self) -> Vec<Ticket> {
+    /// A look at the files begins, for the scrapes that have asked until now.
+    fn begin(&self) {
         rustix::io::read(&self.wake, &mut [0; 8]).ok();
-        mem::take(&mut self.tickets.lock().unwrap_or_else(PoisonError::into_inner))
+        lock(&self.waiting).append(&mut lock(&self.tickets));
+    }
+
+    /// It has ended: they may go on.
+    fn answer(&self, line: &Line) {
+        lock(&self.waiting).drain(..).for_each(|ticket| line.answer(ticket));
     }
 
     fn stopped(&self) -> bool {
@@ -228,14 +269,16 @@ impl<'a> Thread<'a> {
             reading,
             line,
             bridge,
-            keeper: Keeper::new(reading.settings.state.clone()),
+            keeper: Keeper::new(
+                reading.settings.state.clone(),
+                reading.cache.lock().reader.position,
+            ),
             gatherer: Gatherer::new(reading.settings.rules.clone()),
             begun: 0,
             at_tail: false,
             kmsg: None,
             kmsg_next: None,
             kmsg_until: 0,
-            fault: None,
         }
     }
 
@@ -247,12 +290,17 @@ impl<'a> Thread<'a> {
         while !self.bridge.stopped() {
             let mut options = Options::default();
             options.root.clone_from(&self.reading.settings.root);
+            // What the last reader counted stays counted.
+            let mut state = self.reading.cache.lock();
+            state.reader.before = state.reader.stats;
+            drop(state);
             match Journal::open(options) {
                 Ok(mut journal) => {
                     let ended = self
                         .begin(&mut journal, last.as_ref())
                         .and_then(|()| self.follow(&mut journal));
                     last = Some(journal.position()).filter(|position| !position.is_empty());
+                    self.note_stats(&journal);
                     if let Err(error) = ended {
                         self.tell_health(Status::Down(error.to_string()));
                     }
@@ -261,6 +309,7 @@ impl<'a> Thread<'a> {
             }
             self.pause();
         }
+        self.keep_shown();
     }
 
     /// No journal can be opened at all: the kernel's own log may do.
@@ -269,8 +318,22 @@ impl<'a> Thread<'a> {
             self.reading.cache.lock().reader.read_at = self.reading.now();
             self.tell_health(Status::Kmsg);
         } else {
-            self.tell_health(Status::Absent(error.to_string()));
+            self.tell_health(self.absent(error));
         }
+    }
+
+    /// There is nothing to read, and what can be done.
+    fn absent(&self, reason: impl std::fmt::Display) -> Status {
+        let Settings { root, required, .. } = &self.reading.settings;
+        if !required {
+            return Status::Absent(reason.to_string());
+        }
+        Status::Absent(format!(
+            "{reason}; expected journal files in var/log/journal or run/log/journal below {root}, or a readable \
+             dev/kmsg: mount the host's there and its etc/machine-id, or set --path.rootfs; with \
+             --journal=auto a machine may have none",
+            root = root.display()
+        ))
     }
 
     /// Finds the place where reading begins.
@@ -311,83 +374,93 @@ impl<'a> Thread<'a> {
 
     /// Reads until the process ends or the journal as a whole cannot be read.
     fn follow(&mut self, journal: &mut Journal) -> journal_reader::Result<()> {
-        let cache = Arc::clone(&self.reading.cache);
+        let mut nap = NAP;
         loop {
-            // A journal that has just appeared begins with what the kernel had written before.
-            let kmsg_until = if self.kmsg.is_some() { self.reading.now() } else { self.kmsg_until };
-            let (gatherer, begun) = (&mut self.gatherer, self.begun);
-            let progress = journal.read(TURN, |entry| {
-                let facts = gatherer.gather(entry);
-                // The reader counts it among those that were lost with their file.
-                if entry.is_torn() {
-                    return;
-                }
-                if facts.kernel && facts.time <= kmsg_until {
-                    return;
-                }
-                let behind = facts.time < begun;
-                let mut state = cache.lock();
-                if let Some(counters) = &mut state.counters {
-                    counters.count(facts, &gatherer.units, gatherer.message(), behind);
-                }
-            })?;
-            self.tell(journal);
-            self.publish(journal, progress.more);
+            // Those that come later are answered by the next look at the files.
+            self.bridge.begin();
+            self.keep_shown();
             if self.bridge.stopped() {
                 return Ok(());
             }
+            let progress = self.count(journal)?;
+            Self::tell(journal);
+            self.publish(journal, progress.more);
             if progress.more {
                 continue;
             }
-            self.answer(journal);
-            if self.bridge.stopped() {
-                return Ok(());
-            }
-            self.wait(Some(journal), NAP);
+            self.bridge.answer(self.line);
+            nap = if progress.entries > 0 { SHORT_NAP } else { NAP.min(nap * 2) };
+            self.wait(Some(journal), nap);
         }
     }
 
-    /// Lets the scrapes that asked go on, and keeps the position that the first of them shows: nothing is
-    /// counted until it has copied the counters.
-    fn answer(&mut self, journal: &Journal) {
-        let tickets = self.bridge.take();
-        if tickets.is_empty() {
-            return;
+    /// Counts what is there, up to a turn's bytes.
+    fn count(&mut self, journal: &mut Journal) -> journal_reader::Result<Progress> {
+        // A journal that has just appeared begins with what the kernel had written before.
+        let kmsg_until = if self.kmsg.is_some() { self.reading.now() } else { self.kmsg_until };
+        let (reading, gatherer, begun) = (self.reading, &mut self.gatherer, self.begun);
+        let (mut tally, mut now) = (Tally::default(), reading.now());
+        let progress = journal.read(TURN, |entry| {
+            let facts = gatherer.gather(entry);
+            // The reader counts it among those that were lost with their file.
+            if entry.is_torn() || facts.kernel && facts.time <= kmsg_until {
+                return;
+            }
+            let (behind, late) = (facts.time < begun, facts.time.saturating_add(LATE) < now);
+            if tally.take(&facts, entry, behind, late) {
+                return;
+            }
+            now = reading.now();
+            let point = entry.point();
+            let mut state = reading.cache.lock();
+            tally.settle(&mut state);
+            if let Some(counters) = &mut state.counters {
+                counters.late += u64::from(late && !behind);
+                counters.count(facts, &gatherer.units, gatherer.message(), behind);
+            }
+            state.pass(&point);
+            drop(state);
+            tally.follow(point);
+        });
+        let mut state = reading.cache.lock();
+        tally.settle(&mut state);
+        state.reach(journal.position());
+        drop(state);
+        progress
+    }
+
+    /// Keeps the position that the last scrape shows.
+    fn keep_shown(&mut self) {
+        let shown = self.reading.cache.lock().shown.take();
+        if let Some(position) = shown {
+            self.keeper.save(position);
         }
-        let scrapes = self.reading.cache.lock().scrapes;
-        for ticket in tickets {
-            self.line.answer(ticket);
-        }
-        if self.reading.cache.wait_scraped(scrapes) {
-            self.keeper.save(journal.position());
-        }
+    }
+
+    /// Says what the reader has done.
+    fn note_stats(&self, journal: &Journal) {
+        let mut shared = self.reading.cache.lock();
+        shared.reader.stats = journal.stats().after(&shared.reader.before);
+        shared.reader.position = self.keeper.errors;
     }
 
     /// Says how reading goes.
     fn publish(&mut self, journal: &Journal, more: bool) {
-        let stats = journal.stats();
-        let now_is = match self.fault.clone() {
-            // Nothing could ever be read. While files rotate there may be no live one for a moment.
-            Some(fault) if stats.files_live == 0 && stats.last_realtime == 0 => Status::Down(fault),
-            _ if stats.files_known > 0 => Status::Journal,
-            Some(fault) => Status::Down(fault),
+        let missed = journal.faults().find(|fault| fault.missed);
+        let now_is = match missed {
+            Some(fault) => Status::Down(told(&fault.path, &fault.error)),
+            None if journal.stats().files_known > 0 => Status::Journal,
             None if self.read_kmsg() => Status::Kmsg,
-            None => {
-                Status::Absent("there are no journal files, and no /dev/kmsg to read".to_owned())
-            }
+            None => self.absent("there are no journal files, and no /dev/kmsg to read"),
         };
         if now_is == Status::Journal && self.kmsg.is_some() {
             self.read_kmsg();
             self.kmsg = None;
         }
-        let now = self.reading.now();
-        let mut shared = self.reading.cache.lock();
-        shared.reader.stats = stats;
-        shared.reader.position = self.keeper.errors;
+        self.note_stats(journal);
         if !more && matches!(now_is, Status::Journal | Status::Kmsg) {
-            shared.reader.read_at = now;
+            self.reading.cache.lock().reader.read_at = self.reading.now();
         }
-        drop(shared);
         self.tell_health(now_is);
     }
 
@@ -425,16 +498,12 @@ impl<'a> Thread<'a> {
     }
 
     /// Tells what happened to files, once each.
-    fn tell(&mut self, journal: &mut Journal) {
+    fn tell(journal: &mut Journal) {
         for event in journal.events() {
             match event {
                 Event::Fault { path, error } => {
-                    let mut fault = format!("{}: {error}", path.display());
-                    if is_refused(&error) {
-                        fault.push_str("; the group systemd-journal may read it");
-                    }
-                    tracing::warn!(source = "journal", error = fault, "a journal file is not read");
-                    self.fault = Some(fault);
+                    let error = told(&path, &error);
+                    tracing::warn!(source = "journal", error, "a journal file is not read");
                 }
                 Event::Vanished { path, entries } => {
                     let path = path.display().to_string();
@@ -466,6 +535,10 @@ impl<'a> Thread<'a> {
                 self.line.health(Health::down(reason.clone()));
                 tracing::warn!(source = "journal", reason, "source lost");
             }
+            Status::Absent(reason) if self.reading.settings.required => {
+                self.line.health(Health::down(reason.clone()));
+                tracing::warn!(source = "journal", reason, "there is no journal");
+            }
             Status::Absent(reason) => {
                 self.line.health(Health::absent(reason.clone()));
                 tracing::debug!(source = "journal", reason, "no such source here");
@@ -476,21 +549,19 @@ impl<'a> Thread<'a> {
 
     /// Waits before another attempt; scrapes are answered meanwhile.
     fn pause(&mut self) {
-        if self.bridge.stopped() {
-            return;
-        }
-        for ticket in self.bridge.take() {
-            self.line.answer(ticket);
-        }
-        self.wait(None, PAUSE);
-        for ticket in self.bridge.take() {
-            self.line.answer(ticket);
+        for again in [true, false] {
+            self.bridge.begin();
+            self.keep_shown();
+            self.bridge.answer(self.line);
+            if again && !self.bridge.stopped() {
+                self.wait(None, PAUSE);
+            }
         }
     }
 
     /// Sleeps until something happens.
-    fn wait(&self, journal: Option<&Journal>, nap: Timespec) {
-        let mut fds = vec![PollFd::new(&self.bridge.wake, PollFlags::IN)];
+    fn wait(&self, journal: Option<&Journal>, nap: Duration) {
+        let mut fds = vec![PollFd::new(&*self.bridge.wake, PollFlags::IN)];
         let (files, log);
         if let Some(journal) = journal {
             files = journal.poll_fd();
@@ -500,7 +571,8 @@ impl<'a> Thread<'a> {
             log = kmsg.as_fd();
             fds.push(PollFd::new(&log, PollFlags::IN));
         }
+        let nap = Timespec::try_from(nap).ok();
         // An interruption or an error is as good as something that happened: all is looked at.
-        poll(&mut fds, Some(&nap)).ok();
+        poll(&mut fds, nap.as_ref()).ok();
     }
 }

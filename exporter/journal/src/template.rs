@@ -46,7 +46,7 @@ pub(crate) fn write(message: &[u8], out: &mut Vec<u8>) {
             continue;
         }
         let (word, behind) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-        if word.windows(3).any(|w| w == b"://") {
+        if word.contains(&b':') && word.windows(3).any(|w| w == b"://") {
             let ends =
                 |b: &u8| *b <= b' ' || matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>' | b',' | b')');
             let end = rest.iter().position(ends).unwrap_or(rest.len());
@@ -62,7 +62,7 @@ pub(crate) fn write(message: &[u8], out: &mut Vec<u8>) {
         } else {
             write_word(word, out);
         }
-        key = SECRETS.iter().any(|secret| ends_with(word, secret));
+        key = names_secret(word);
         out.extend_from_slice(tail);
         (before, rest) = (b'a', behind);
     }
@@ -71,8 +71,18 @@ pub(crate) fn write(message: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Keys whose values are masked here already, so that each of them is no pattern of its own.
-const SECRETS: [&[u8]; 6] = [b"password", b"passwd", b"secret", b"token", b"key", b"cookie"];
+/// Whether a word is a key whose value is masked here already, so that each of them is no pattern of its own.
+fn names_secret(word: &[u8]) -> bool {
+    let secrets: &[&[u8]] = match word.last().map(u8::to_ascii_lowercase) {
+        Some(b'd') => &[b"password", b"passwd"],
+        Some(b't') => &[b"secret"],
+        Some(b'n') => &[b"token"],
+        Some(b'y') => &[b"key"],
+        Some(b'e') => &[b"cookie"],
+        _ => return false,
+    };
+    secrets.iter().any(|secret| ends_with(word, secret))
+}
 
 fn ends_with(word: &[u8], end: &[u8]) -> bool {
     let at = word.len().checked_sub(end.len());
@@ -110,10 +120,29 @@ fn quoted(quote: u8, text: &[u8]) -> Option<&[u8]> {
     }
 }
 
+#[inline]
 fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric()
-        || matches!(b, b'_' | b'.' | b':' | b'/' | b'@' | b'%' | b'+' | b'-' | b'\\' | b'~')
-        || b >= 0x80
+    /// Most of the work on an error is this question.
+    static WORD: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut b = 0;
+        while b < 256 {
+            #[expect(clippy::cast_possible_truncation, reason = "it is below 256")]
+            let byte = b as u8;
+            #[expect(clippy::indexing_slicing, reason = "the compiler does it")]
+            {
+                table[b] = byte.is_ascii_alphanumeric()
+                    || matches!(
+                        byte,
+                        b'_' | b'.' | b':' | b'/' | b'@' | b'%' | b'+' | b'-' | b'\\' | b'~'
+                    )
+                    || byte >= 0x80;
+            }
+            b += 1;
+        }
+        table
+    };
+    WORD.get(usize::from(b)).copied().unwrap_or(false)
 }
 
 fn write_word(word: &[u8], out: &mut Vec<u8>) {

@@ -14,6 +14,8 @@ use exposition::{Format, Writer, encode};
 use journal_reader::{ClassCache, Head, Verdict};
 use std::sync::Arc;
 
+mod running;
+
 /// An entry of fields `NAME=value`, one a line; a field that begins with `~` is compressed and long.
 struct Fields(Vec<String>, u64);
 
@@ -22,22 +24,21 @@ impl Record for Fields {
         self.1
     }
 
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn class(
+    fn classes(
         &mut self,
-        index: usize,
         _: &mut ClassCache<Class>,
-        classify: impl FnOnce(Head<'_>) -> Verdict<Class>,
-    ) -> Option<Class> {
-        let field = self.0.get(index)?;
-        let head = journal_reader::Limits::default().head_bytes;
-        let hidden = field.starts_with('~');
-        let bytes = if hidden { &[] } else { field.as_bytes() };
-        match classify(Head { bytes: bytes.get(..head).unwrap_or(bytes), len: None, hidden }) {
-            Verdict::Shared(class) | Verdict::Unique(class) => Some(class),
+        mut classify: impl FnMut(Head<'_>) -> Verdict<Class>,
+        mut each: impl FnMut(usize, Class),
+    ) {
+        let limit = journal_reader::Limits::default().head_bytes;
+        for (index, field) in self.0.iter().enumerate() {
+            let hidden = field.starts_with('~');
+            let bytes = if hidden { &[] } else { field.as_bytes() };
+            let bytes = bytes.get(..limit).unwrap_or(bytes);
+            match classify(Head { bytes, len: None, hidden }) {
+                Verdict::Shared(class) | Verdict::Unique(class) => each(index, class),
+                Verdict::Ignored => {}
+            }
         }
     }
 
@@ -66,7 +67,6 @@ impl Played {
         let rules = Rules::new(context.options.list(&crate::options::RULES)).unwrap();
         let number = |opt| crate::options::number(&context.options, opt, 5000).unwrap();
         let counters = Counters::new(
-            (context.proc.clone(), context.sys.clone()),
             number(&crate::options::MAX_UNITS),
             number(&crate::options::MAX_PATTERNS),
             &rules,
@@ -363,6 +363,24 @@ fn rules_count_with_labels() {
     .assert_eq(&played.shown(&["hybrid_journal_rule_"]));
 }
 
+/// A long field is compressed: what it says is seen by reading it only.
+#[test]
+fn rules_look_into_compressed_fields() {
+    let rule =
+        "name=query\nmatch.QUERY=^SELECT .* FROM (?<table>\\w+)\nmatch.MESSAGE=slow (?<what>\\w+)";
+    let mut played = Played::new(&[("journal.rules", rule)]);
+    let query = format!("~QUERY=SELECT {} FROM orders", "column, ".repeat(80));
+    let long = format!("~MESSAGE=slow query {}", "of a person ".repeat(60));
+    played.entry(&format!("PRIORITY=6\n{query}\nMESSAGE=slow query"));
+    played.entry(&format!("PRIORITY=6\n~OTHER={query}\n{query}\n{long}"));
+    played.entry(&format!("PRIORITY=6\n~OTHER={query}\n{long}"));
+    played.entry(&format!("PRIORITY=6\n{query}\nMESSAGE=fast"));
+    expect![[r#"
+        hybrid_journal_rule_matches_total{rule="query",table="orders",what="query"} 2
+    "#]]
+    .assert_eq(&played.shown(&["hybrid_journal_rule_"]));
+}
+
 #[test]
 fn the_kernels_own_log_counts_alike() {
     let played = Played::new(&[]);
@@ -385,34 +403,6 @@ fn the_kernels_own_log_counts_alike() {
         "hybrid_journal_entries",
         "hybrid_journal_unit",
     ]));
-}
-
-/// The whole source, from its entry in the registry to its end.
-#[tokio::test]
-async fn without_a_journal_the_kernels_own_log_is_read() {
-    // As if it were written now, whenever the machine was booted.
-    let record = "3,7,9000000000000000,-;INFO: task a:1 blocked for more than 120 seconds.\n";
-    let dir = tree(&[("rootfs/dev/kmsg", record), ("proc/", "")]);
-    let context = context(&SPEC, dir.path(), &[]);
-    let source = (crate::SOURCE.build)(&context).unwrap().unwrap();
-    let mut collector = (SPEC.build)(&context).unwrap();
-    let (line, bell) = collect::Line::new();
-    let task = tokio::spawn(source.run(line));
-    bell.ring().await;
-    assert!(bell.health().up, "{:?}", bell.health());
-    let mut out = Writer::default();
-    collector.collect(&mut out).unwrap();
-    let text = String::from_utf8(encode(&[&out.finish()], Format::TEXT).body).unwrap();
-    for line in [
-        "hybrid_journal_source_info{source=\"kmsg\"} 1\n",
-        "hybrid_journal_kmsg_records_total 1\n",
-        "hybrid_kernel_problems_total{reason=\"TaskHung\"} 1\n",
-        "hybrid_journal_errors_total 1\n",
-    ] {
-        assert!(text.contains(line), "{line}{text}");
-    }
-    bell.stop();
-    task.await.unwrap();
 }
 
 #[test]

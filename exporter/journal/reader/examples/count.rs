@@ -11,7 +11,7 @@ use std::io::Write;
 enum Class {
     Priority(u8),
     Message,
-    Other,
+    Time,
 }
 
 fn classify(head: Head<'_>) -> Verdict<Class> {
@@ -19,10 +19,11 @@ fn classify(head: Head<'_>) -> Verdict<Class> {
         (Some(b"PRIORITY"), Some([digit @ b'0'..=b'7'])) => {
             Verdict::Shared(Class::Priority(digit - b'0'))
         }
-        (Some(name), _) if name.starts_with(b"_SOURCE") => Verdict::Unique(Class::Other),
         // Hidden fields are long: messages, most of them.
         (Some(b"MESSAGE") | None, _) => Verdict::Unique(Class::Message),
-        (Some(_), _) => Verdict::Shared(Class::Other),
+        // Each entry has its own.
+        (Some(name), _) if name.starts_with(b"_SOURCE") => Verdict::Unique(Class::Time),
+        (Some(_), _) => Verdict::Ignored,
     }
 }
 
@@ -37,13 +38,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         while let Some(mut entry) = file.next(&mut buffers)? {
             entries += 1;
             let (mut priority, mut message) = (6, None);
-            for index in 0..entry.len() {
-                match entry.class(index, &mut cache, classify) {
-                    Some(Class::Priority(level)) => priority = level,
-                    Some(Class::Message) => message = Some(index),
-                    Some(Class::Other) | None => {}
-                }
-            }
+            entry.classes(&mut cache, classify, |index, class| match class {
+                Class::Priority(level) => priority = level,
+                Class::Message => message = Some(index),
+                Class::Time => {}
+            });
             if let Some(count) = counts.get_mut(usize::from(priority)) {
                 *count += 1;
             }

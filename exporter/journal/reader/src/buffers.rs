@@ -8,7 +8,7 @@
 use crate::{
     Head, Limits,
     codec::{Bounds, Codec, Kind, Part},
-    file::JournalFile,
+    file::{ENTRY, JournalFile},
     header::le64,
 };
 use std::{fs::File, io, os::unix::fs::FileExt};
@@ -24,6 +24,8 @@ pub struct Buffers {
     pub(crate) torn: bool,
     /// Where the current entry's fields are.
     pub(crate) items: Vec<u64>,
+    /// Where the entry before the current one is; what stands behind it is asked for the first time.
+    pub(crate) before: u64,
     window: Window,
     blocks: Vec<Block>,
     side: Vec<u8>,
@@ -100,6 +102,7 @@ impl Buffers {
             moved: false,
             torn: false,
             items: Vec::new(),
+            before: u64::MAX,
             window: Window::default(),
             blocks: Vec::new(),
             side: Vec::new(),
@@ -121,6 +124,25 @@ impl Buffers {
             self.moved = true;
         }
         Ok(self.window.part(file.number(), at, len).unwrap_or_else(|| self.window.from(at)))
+    }
+
+    /// Steps from `at` over objects that stand whole in the window and are no entries, not beyond the
+    /// first one behind `tail`; whatever is odd is left to who scans.
+    #[inline]
+    pub(crate) fn hop(&self, file: u32, mut at: u64, tail: u64) -> u64 {
+        let mut rest = if self.window.file == file { self.window.from(at) } else { &[] };
+        while at <= tail
+            && let Some((head, _)) = rest.split_first_chunk::<16>()
+            && let [kind, _, _, _, _, _, _, _, size @ ..] = head
+            && *kind != ENTRY
+        {
+            let size = u64::from_le_bytes(*size);
+            let step = (16..=self.limits.object_bytes).contains(&size).then(|| (size + 7) & !7);
+            let behind = step.and_then(|step| rest.get(usize::try_from(step).ok()?..));
+            let (Some(step), Some(behind)) = (step, behind) else { break };
+            (at, rest) = (at + step, behind);
+        }
+        at
     }
 
     /// Forgets what of this file may have been read before it was written.

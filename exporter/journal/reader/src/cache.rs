@@ -1,7 +1,9 @@
 //! What callers made of fields that entries share, by the field's place in its file.
 //!
 //! Bounded by construction: 16,384 places in sets of four; the set's oldest gives way. A flood of new
-//! fields costs lookups, never memory and never a pause.
+//! fields costs lookups, never memory and never a pause. What the entries of now share stands in a table
+//! of its own before it, of one file and without sets: it stays in the processor's nearest memory and
+//! answers most questions.
 
 /// The beginning of a field that is not known yet.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,16 @@ pub enum Verdict<C> {
     Shared(C),
     /// Each entry has its own (messages, times): do not fill the memory with it.
     Unique(C),
+    /// Of no interest: step over it, here and in other entries.
+    Ignored,
+}
+
+/// What is remembered of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept<C> {
+    /// It is of no interest.
+    Ignored,
+    Class(C),
 }
 
 /// Classes by place, for any number of files.
@@ -31,7 +43,25 @@ pub enum Verdict<C> {
 pub struct ClassCache<C> {
     /// A set's keys stand side by side: a look at one line of memory tells.
     keys: Vec<[Key; WAYS]>,
-    classes: Vec<[Option<C>; WAYS]>,
+    classes: Vec<[Kept<C>; WAYS]>,
+    near: Near<C>,
+}
+
+/// What is asked for most, of one file.
+#[derive(Debug)]
+pub(crate) struct Near<C> {
+    file: u32,
+    /// Fields that are ignored, by where they are: most of them.
+    ignored: Box<[u64; NEAR]>,
+    slots: Box<[Slot<C>; NEAR]>,
+}
+
+/// A place and its class.
+#[derive(Clone, Copy, Debug)]
+struct Slot<C> {
+    /// In units of 8 bytes; 0 where nothing is, as a header stands there.
+    place: u32,
+    class: Kept<C>,
 }
 
 /// The file's number, and below it the field's offset in units of 8 bytes; 0 where nothing is.
@@ -39,6 +69,7 @@ type Key = u64;
 
 const SETS: usize = 4096;
 const WAYS: usize = 4;
+const NEAR: usize = 512;
 
 // === impl Head ===
 
@@ -59,30 +90,58 @@ impl<'h> Head<'h> {
 // === impl ClassCache ===
 
 impl<C: Copy> ClassCache<C> {
-    /// An empty one; it takes memory with the first class.
+    /// An empty one. It takes 12 KiB or so; the rest of its memory with the first class.
     pub fn new() -> Self {
-        Self { keys: Vec::new(), classes: Vec::new() }
+        Self { keys: Vec::new(), classes: Vec::new(), near: Near::of(0) }
     }
 
     /// Forgets everything: after the caller's classes have changed their meaning.
     pub fn clear(&mut self) {
-        self.keys.clear();
-        self.classes.clear();
+        *self = Self::new();
     }
 
+    /// Turns to a file, whose classes are asked for from now on.
     #[inline]
-    pub(crate) fn get(&self, file: u32, offset: u64) -> Option<C> {
-        let key = key(file, offset)?;
+    pub(crate) fn turn_to(&mut self, file: u32) {
+        if self.near.file != file {
+            self.near = Near::of(file);
+        }
+    }
+
+    /// Whether a field of the file that is turned to is known to be ignored: the quick answer, for most.
+    #[inline]
+    pub(crate) fn ignores(&self, offset: u64) -> bool {
+        self.near.ignores(offset)
+    }
+
+    /// What is known of a field of the file that is turned to.
+    #[inline]
+    pub(crate) fn get(&mut self, offset: u64) -> Option<Kept<C>> {
+        match self.near.get(offset) {
+            Some(class) => Some(class),
+            None => self.get_far(offset),
+        }
+    }
+
+    #[inline(never)]
+    fn get_far(&mut self, offset: u64) -> Option<Kept<C>> {
+        let place = place(offset)?;
+        let key = key(self.near.file, place);
         let set = set(key);
         let way = self.keys.get(set)?.iter().position(|held| *held == key)?;
-        *self.classes.get(set)?.get(way)?
+        let class = *self.classes.get(set)?.get(way)?;
+        self.near.put(place, class);
+        Some(class)
     }
 
-    pub(crate) fn put(&mut self, file: u32, offset: u64, class: C) {
-        let Some(key) = key(file, offset) else { return };
+    /// Remembers the class of a field of the file that is turned to, or that it is ignored.
+    pub(crate) fn put(&mut self, offset: u64, class: Kept<C>) {
+        let Some(place) = place(offset) else { return };
+        self.near.put(place, class);
+        let key = key(self.near.file, place);
         if self.keys.is_empty() {
             self.keys.resize(SETS, [0; WAYS]);
-            self.classes.resize(SETS, [None; WAYS]);
+            self.classes.resize(SETS, [Kept::Ignored; WAYS]);
         }
         let set = set(key);
         let (Some(keys), Some(classes)) = (self.keys.get_mut(set), self.classes.get_mut(set))
@@ -96,7 +155,42 @@ impl<C: Copy> ClassCache<C> {
             classes.rotate_right(1);
         }
         let ([first, ..], [known, ..]) = (keys, classes);
-        (*first, *known) = (key, Some(class));
+        (*first, *known) = (key, class);
+    }
+}
+
+// === impl Near ===
+
+impl<C: Copy> Near<C> {
+    fn of(file: u32) -> Self {
+        let slots = Box::new([Slot { place: 0, class: Kept::Ignored }; NEAR]);
+        Self { file, ignored: Box::new([0; NEAR]), slots }
+    }
+
+    #[inline]
+    fn ignores(&self, offset: u64) -> bool {
+        self.ignored.get(ignored(offset)) == Some(&offset)
+    }
+
+    #[inline]
+    fn get(&self, offset: u64) -> Option<Kept<C>> {
+        let place = place(offset)?;
+        let held = self.slots.get(slot(place)).filter(|held| held.place == place)?;
+        Some(held.class)
+    }
+
+    fn put(&mut self, place: u32, class: Kept<C>) {
+        let offset = u64::from(place) * 8;
+        if let Some(held) = self.ignored.get_mut(ignored(offset)) {
+            match class {
+                Kept::Ignored => *held = offset,
+                Kept::Class(_) if *held == offset => *held = 0,
+                Kept::Class(_) => {}
+            }
+        }
+        if let Some(held) = self.slots.get_mut(slot(place)) {
+            *held = Slot { place, class };
+        }
     }
 }
 
@@ -106,10 +200,15 @@ impl<C: Copy> Default for ClassCache<C> {
     }
 }
 
-/// `None` beyond 32 GiB, where nothing is remembered.
+/// `None` beyond 32 GiB, of which nothing is remembered, in the header, and where no object can be.
 #[inline]
-fn key(file: u32, offset: u64) -> Option<Key> {
-    Some(u64::from(file) << 32 | u64::from(u32::try_from(offset / 8).ok()?))
+fn place(offset: u64) -> Option<u32> {
+    u32::try_from(offset / 8).ok().filter(|place| *place != 0 && offset.is_multiple_of(8))
+}
+
+#[inline]
+fn key(file: u32, place: u32) -> Key {
+    u64::from(file) << 32 | u64::from(place)
 }
 
 #[inline]
@@ -117,34 +216,82 @@ fn set(key: Key) -> usize {
     (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 52) as usize % SETS
 }
 
+/// Fields stand 64 bytes apart or more: the lowest bits alone would leave places empty.
+#[inline]
+fn slot(place: u32) -> usize {
+    (place ^ place >> 9) as usize % NEAR
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the remainder is what is wanted")]
+fn ignored(offset: u64) -> usize {
+    (offset >> 3 ^ offset >> 12) as usize % NEAR
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What is known of a field of a file.
+    fn get<C: Copy>(cache: &mut ClassCache<C>, file: u32, offset: u64) -> Option<Kept<C>> {
+        cache.turn_to(file);
+        cache.get(offset)
+    }
+
     #[test]
     fn a_flood_stays_bounded_and_the_newest_are_known() {
         let mut cache = ClassCache::new();
-        for n in 0..1_000_000_u64 {
-            cache.put(1, n * 8, n);
+        cache.turn_to(1);
+        for n in 1..1_000_000_u64 {
+            cache.put(n * 8, Kept::Class(n));
         }
         assert_eq!(cache.keys.len() * WAYS, 16_384);
-        assert_eq!(cache.get(1, 999_999 * 8), Some(999_999));
-        assert_eq!(cache.get(1, 0), None);
-        assert_eq!(cache.get(2, 999_999 * 8), None, "another file");
-        let known = (0..1_000_000).filter(|n| cache.get(1, n * 8) == Some(*n)).count();
+        assert_eq!(get(&mut cache, 1, 999_999 * 8), Some(Kept::Class(999_999)));
+        assert_eq!(get(&mut cache, 1, 8), None);
+        assert_eq!(get(&mut cache, 2, 999_999 * 8), None, "another file");
+        let known =
+            (1..1_000_000).filter(|n| get(&mut cache, 1, n * 8) == Some(Kept::Class(*n))).count();
         assert!(known > 12_000, "{known}: places are spread over the sets");
+    }
+
+    /// Two files are read in turns, and a place's class changes.
+    #[test]
+    fn what_is_near_is_of_one_file_and_of_now() {
+        let mut cache = ClassCache::new();
+        for turn in 0..3_u64 {
+            for file in 1..=2 {
+                for n in 1..700_u64 {
+                    let class = |turn| match n {
+                        5 => Kept::Ignored,
+                        _ => Kept::Class((turn, file, n)),
+                    };
+                    let known = (turn > 0).then(|| class(turn - 1));
+                    assert_eq!(get(&mut cache, file, n * 64), known);
+                    assert_eq!(get(&mut cache, file, n * 64), known, "as it was brought near");
+                    cache.put(n * 64, class(turn));
+                    assert_eq!(get(&mut cache, file, n * 64), Some(class(turn)));
+                }
+            }
+        }
     }
 
     #[test]
     fn a_place_has_one_class() {
         let mut cache = ClassCache::new();
-        cache.put(1, 64, 'a');
-        cache.put(1, 64, 'b');
-        assert_eq!(cache.get(1, 64), Some('b'));
-        cache.put(1, 1 << 40, 'c');
-        assert_eq!(cache.get(1, 1 << 40), None, "beyond what is remembered");
+        cache.turn_to(1);
+        cache.put(64, Kept::Class('a'));
+        cache.put(64, Kept::Class('b'));
+        assert_eq!(cache.get(64), Some(Kept::Class('b')));
+        cache.put(64, Kept::Ignored);
+        assert_eq!(cache.get(64), Some(Kept::Ignored), "ignored from now on");
+        cache.put(1 << 40, Kept::Class('c'));
+        cache.put(65, Kept::Class('d'));
+        let nowhere = [1 << 40, 0, 65].map(|offset| cache.get(offset));
+        assert_eq!(nowhere, [None; 3], "where nothing is remembered");
+        assert_eq!(cache.get(64), Some(Kept::Ignored));
         cache.clear();
-        assert_eq!(cache.get(1, 64), None);
+        cache.turn_to(1);
+        assert_eq!(cache.get(64), None);
     }
 
     #[test]

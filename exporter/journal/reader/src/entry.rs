@@ -1,7 +1,10 @@
 //! One entry: its stamp and its fields, read as far as the caller asks.
 
-use crate::{Buffers, ClassCache, Head, Id, JournalFile, Payload, Verdict, origin::Origin};
-use std::fmt;
+use crate::{
+    Buffers, ClassCache, Head, Id, JournalFile, Payload, Point, Verdict, cache::Kept,
+    origin::Origin,
+};
+use std::{fmt, sync::Arc};
 
 /// When and where an entry was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +60,24 @@ impl Entry<'_> {
         Cursor { seqnum_id: self.seqnum_id(), stamp: self.stamp }
     }
 
+    /// Where it stands, to move a [`Position`](crate::Position) to.
+    #[inline]
+    pub fn point(&self) -> Point {
+        let origin = Arc::clone(&self.file.origin);
+        Point { origin, seqnum_id: self.file.header().seqnum_id, stamp: self.stamp }
+    }
+
+    /// Moves a point on to this entry; `false` where the point is of another file or line.
+    #[inline]
+    pub fn follows(&self, point: &mut Point) -> bool {
+        let same = Arc::ptr_eq(&self.file.origin, &point.origin)
+            && self.file.header().seqnum_id == point.seqnum_id;
+        if same {
+            point.stamp = self.stamp;
+        }
+        same
+    }
+
     /// How many fields it has, duplicates counted.
     #[inline]
     pub fn len(&self) -> usize {
@@ -72,7 +93,8 @@ impl Entry<'_> {
     ///
     /// A field that many entries share (`PRIORITY=6`) stands once in a file; its class is looked up by
     /// its place and the field is not read again. Only the first bytes of a field
-    /// ([`Limits::head_bytes`](crate::Limits)) are read. `None` where the field cannot be read; that is counted.
+    /// ([`Limits::head_bytes`](crate::Limits)) are read. `None` where the caller ignores it, or where the field
+    /// cannot be read; that is counted.
     #[inline]
     pub fn class<C: Copy>(
         &mut self,
@@ -81,20 +103,61 @@ impl Entry<'_> {
         classify: impl FnOnce(Head<'_>) -> Verdict<C>,
     ) -> Option<C> {
         let offset = *self.buffers.items.get(index)?;
-        let number = self.file.number();
-        if let Some(class) = cache.get(number, offset) {
-            return Some(class);
+        cache.turn_to(self.file.number());
+        match cache.get(offset) {
+            Some(Kept::Class(class)) => Some(class),
+            Some(Kept::Ignored) => None,
+            None => self.look(offset, cache, classify),
         }
-        match self.buffers.head(self.file, offset).map(classify) {
-            Some(Verdict::Shared(class)) => {
-                cache.put(number, offset, class);
-                Some(class)
+    }
+
+    /// Gives `each` the index and the class of every field that [`Entry::class`] has one of: the fast way
+    /// to go through an entry.
+    #[inline]
+    pub fn classes<C: Copy>(
+        &mut self,
+        cache: &mut ClassCache<C>,
+        mut classify: impl FnMut(Head<'_>) -> Verdict<C>,
+        mut each: impl FnMut(usize, C),
+    ) {
+        cache.turn_to(self.file.number());
+        let items = std::mem::take(&mut self.buffers.items);
+        let before = self.buffers.before;
+        for (index, &offset) in items.iter().enumerate() {
+            if cache.ignores(offset) {
+                continue;
             }
-            Some(Verdict::Unique(class)) => Some(class),
-            None => {
-                self.missed();
-                None
+            // What was written since the entry before was asked for by nobody yet.
+            let known = if offset <= before { cache.get(offset) } else { None };
+            let class = match known {
+                Some(Kept::Class(class)) => Some(class),
+                Some(Kept::Ignored) => None,
+                None => self.look(offset, cache, &mut classify),
+            };
+            if let Some(class) = class {
+                each(index, class);
             }
+        }
+        self.buffers.items = items;
+    }
+
+    /// Looks at a field that is not known.
+    fn look<C: Copy>(
+        &mut self,
+        offset: u64,
+        cache: &mut ClassCache<C>,
+        classify: impl FnOnce(Head<'_>) -> Verdict<C>,
+    ) -> Option<C> {
+        let verdict = self.buffers.head(self.file, offset).map(classify);
+        match verdict {
+            Some(Verdict::Unique(class)) => return Some(class),
+            Some(Verdict::Shared(class)) => cache.put(offset, Kept::Class(class)),
+            Some(Verdict::Ignored) => cache.put(offset, Kept::Ignored),
+            None => self.missed(),
+        }
+        match verdict {
+            Some(Verdict::Shared(class)) => Some(class),
+            _ => None,
         }
     }
 
@@ -115,7 +178,8 @@ impl Entry<'_> {
     /// whose [`Head`] was hidden and that were read since.
     pub fn remember<C: Copy>(&self, index: usize, cache: &mut ClassCache<C>, class: C) {
         if let Some(offset) = self.buffers.items.get(index) {
-            cache.put(self.file.number(), *offset, class);
+            cache.turn_to(self.file.number());
+            cache.put(*offset, Kept::Class(class));
         }
     }
 

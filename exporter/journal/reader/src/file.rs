@@ -30,7 +30,7 @@ pub struct JournalFile {
     fd: File,
     number: u32,
     header: Header,
-    origin: Arc<Origin>,
+    pub(crate) origin: Arc<Origin>,
     pub(crate) at: Progress,
 }
 
@@ -154,7 +154,11 @@ impl JournalFile {
         let tail = self.header.tail_object_offset;
         buffers.torn = false;
         while self.at.seen < self.header.n_entries && self.at.next <= tail {
-            let at = self.at.next;
+            let at = buffers.hop(self.number, self.at.next, tail);
+            self.at.next = at;
+            if at > tail {
+                break;
+            }
             let object = buffers.scan(self, at, 16).map_err(|error| Error::io("read", error))?;
             let (Some(kind), Some(size)) = (object.first().copied(), le64(object, 8)) else {
                 return Err(Error::Truncated { offset: at });
@@ -189,18 +193,23 @@ impl JournalFile {
         let most = buffers.limits.entry_fields;
         let taken = usize::try_from(count).map_or(most, |count| count.min(most));
         let len = ENTRY_HEADER + taken * pointer;
+        buffers.before = self.at.last_offset;
         let mut items = std::mem::take(&mut buffers.items);
         items.clear();
         let bytes = buffers.scan(self, at, len).map_err(|error| Error::io("read", error))?;
         let Some(bytes) = bytes.get(..len) else { return Err(Error::Truncated { offset: at }) };
-        let stamp = stamp(bytes);
-        let places = bytes.get(ENTRY_HEADER..).unwrap_or_default();
+        let Some((head, places)) = bytes.split_first_chunk() else { return Ok(None) };
+        let stamp = stamp(head);
         if self.header.compact() {
             items.extend(
                 places.as_chunks::<4>().0.iter().map(|p| u64::from(u32::from_le_bytes(*p))),
             );
         } else {
-            items.extend(places.chunks_exact(16).filter_map(|place| le64(place, 0)));
+            // The place, and the field's hash, which is of no use here.
+            items.extend(places.as_chunks::<16>().0.iter().map(|pair| {
+                let (place, _) = pair.split_first_chunk().unwrap_or((&[0; 8], &[]));
+                u64::from_le_bytes(*place)
+            }));
         }
         buffers.items = items;
         buffers.counts.fields_skipped += count - taken as u64;
@@ -243,7 +252,7 @@ fn read_header(fd: &File) -> Result<Header> {
 
 /// What an entry says of itself; `None` where it cannot be so.
 #[inline]
-pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {
+pub(crate) fn stamp(bytes: &[u8; ENTRY_HEADER]) -> Option<Stamp> {
     let stamp = Stamp {
         seqnum: le64(bytes, 16)?,
         realtime: le64(bytes, 24)?,

@@ -1,16 +1,17 @@
 //! The machine's journal: all files of its directories, read once each and followed.
 
 use crate::{
-    Buffers, Entry, Error, Event, Id, Limits, Machine, Options, Place, Progress, Result, Stamp,
-    Start, Stats,
+    Buffers, Entry, Error, Event, Fault, Id, Limits, Machine, Options, Place, Progress, Result,
+    Stamp, Start, Stats,
     known::{Copied, Known, Reading},
     tree,
     watch::Watch,
 };
 use rustix::fd::BorrowedFd;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -32,7 +33,7 @@ pub struct Journal {
     pub(crate) events: VecDeque<Event>,
     pub(crate) listed: Option<Instant>,
     /// Directories that cannot be listed, and have been told.
-    pub(crate) blocked: BTreeSet<PathBuf>,
+    pub(crate) blocked: BTreeMap<PathBuf, Arc<Error>>,
 }
 
 /// The last entry of a line of files.
@@ -73,7 +74,7 @@ impl Journal {
             stats: Stats::default(),
             events: VecDeque::new(),
             listed: None,
-            blocked: BTreeSet::new(),
+            blocked: BTreeMap::new(),
             options,
         };
         journal.seek(&Start::Tail)?;
@@ -222,6 +223,8 @@ impl Journal {
                     Ok(mut file) => {
                         let welcome = self.welcome(known, &mut file);
                         known.reading = Reading::Open(Box::new(file));
+                        // It can be read, or again: another fault would be news.
+                        known.told = known.told.take().filter(|_| welcome.is_err());
                         welcome.map(|()| known.header)
                     }
                     Err(error) => Err(error),
@@ -302,11 +305,13 @@ impl Journal {
             return;
         }
         known.reading = Reading::Fault(known.progress());
-        let kind = std::mem::discriminant(&error);
-        if known.told.replace(kind) == Some(kind) {
+        let kind = |error: &Error| std::mem::discriminant(error);
+        let error = Arc::new(error);
+        let told = known.told.replace(Arc::clone(&error));
+        if told.is_some_and(|told| kind(&told) == kind(&error)) {
             return;
         }
-        let count = match &error {
+        let count = match &*error {
             Error::Unsupported(_) => &mut self.stats.files_unsupported,
             Error::Io { .. } => &mut self.stats.files_unreadable,
             Error::Machine(_) => &mut self.stats.files_foreign,
@@ -316,7 +321,7 @@ impl Journal {
         self.tell(known.path(), error);
     }
 
-    pub(crate) fn tell(&mut self, path: PathBuf, error: Error) {
+    pub(crate) fn tell(&mut self, path: PathBuf, error: Arc<Error>) {
         push(&mut self.events, Event::Fault { path, error });
     }
 
@@ -351,6 +356,23 @@ impl Journal {
             newest_realtime: live.map(|known| known.header.tail_entry_realtime).max().unwrap_or(0),
             ..self.stats
         }
+    }
+
+    /// What is left out now because something is wrong with it.
+    pub fn faults(&self) -> impl Iterator<Item = Fault> + '_ {
+        let files = self.files.iter().filter_map(|known| {
+            let (Reading::Fault(_), Some(error)) = (&known.reading, &known.told) else {
+                return None;
+            };
+            let missed = !known.name.archived && known.name.owner == "system";
+            Some(Fault { path: known.path(), error: Arc::clone(error), missed })
+        });
+        let directories = self.blocked.iter().map(|(path, error)| Fault {
+            path: path.clone(),
+            error: Arc::clone(error),
+            missed: true,
+        });
+        directories.chain(files)
     }
 
     /// What has happened since the last call, at most 64 of them.

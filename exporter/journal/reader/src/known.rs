@@ -7,7 +7,6 @@ use crate::{
     tree::{Directory, Listed},
 };
 use std::{
-    mem::Discriminant,
     os::unix::ffi::OsStrExt,
     path::PathBuf,
     sync::Arc,
@@ -28,8 +27,8 @@ pub(crate) struct Known {
     pub(crate) reading: Reading,
     /// Its name was there when the directory was last listed.
     pub(crate) listed_now: bool,
-    /// What was wrong with it and has been told.
-    pub(crate) told: Option<Discriminant<Error>>,
+    /// What is wrong with it, or was last, and has been told.
+    pub(crate) told: Option<Arc<Error>>,
     /// When its header last changed.
     pub(crate) changed: Instant,
 }

@@ -54,10 +54,11 @@ impl Journal {
         self.leave();
         let told = std::mem::take(&mut self.blocked);
         for (path, error) in faults {
-            if !told.contains(&path) {
-                self.tell(path.clone(), error);
+            let error = Arc::new(error);
+            if !told.contains_key(&path) {
+                self.tell(path.clone(), Arc::clone(&error));
             }
-            self.blocked.insert(path);
+            self.blocked.insert(path, error);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is followed, from where, and what comes of it: the words of [`Journal`](crate::Journal).
 
 use crate::{Error, Id, Limits, Position};
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// What to follow.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ pub enum Event {
         /// The file or directory.
         path: PathBuf,
         /// What is wrong with it.
-        error: Error,
+        error: Arc<Error>,
     },
     /// The file disappeared before all of its entries were read.
     Vanished {
@@ -94,6 +94,19 @@ pub enum Event {
         /// Entries that nobody will see.
         entries: u64,
     },
+}
+
+/// A file or directory that is left out now because something is wrong with it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Fault {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub error: Arc<Error>,
+    /// Whether what journald writes for the machine is missed by it: a live `system.journal`, or a
+    /// directory. Otherwise it is what was put away, or one user's.
+    pub missed: bool,
 }
 
 // === impl Options ===

@@ -5,8 +5,8 @@
 //! a position has a mark for each **line** of files: those that journald rotates into one another,
 //! named by place and owner (`var/system`, `run/system`, `var/user-1000`, `var.NAMESPACE/system`).
 
-use crate::{Error, Id, Result};
-use std::{fmt, str::FromStr};
+use crate::{Error, Id, Origin, Result, Stamp};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// Where a reader is in every line of files. `Display` and `FromStr` give the text to keep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,10 +32,29 @@ pub struct Mark {
     pub monotonic: u64,
 }
 
+/// Where one entry stands: cheap to take and to move on, so that a position can be kept with every
+/// entry that was put somewhere ([`Entry::point`](crate::Entry::point)).
+#[derive(Clone, Debug)]
+pub struct Point {
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) seqnum_id: Id,
+    pub(crate) stamp: Stamp,
+}
+
 const VERSION: &str = "journal-position 1";
 
 /// Lines that a text may have; the machine has two and one more a user.
 const MAX_MARKS: usize = 1024;
+
+// === impl Point ===
+
+impl Point {
+    /// Whether both are of one line of files, and of one file or of one that was made from it.
+    #[inline]
+    pub fn continues(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.origin, &other.origin) && self.seqnum_id == other.seqnum_id
+    }
+}
 
 // === impl Position ===
 
@@ -43,6 +62,27 @@ impl Position {
     /// The marks, sorted by line.
     pub fn marks(&self) -> &[Mark] {
         &self.marks
+    }
+
+    /// Moves on to an entry that was read behind it.
+    pub fn pass(&mut self, point: &Point) {
+        let Point { origin, seqnum_id, stamp } = point;
+        let mark = Mark {
+            line: origin.line(),
+            seqnum_id: *seqnum_id,
+            seqnum: stamp.seqnum,
+            boot_id: stamp.boot_id,
+            realtime: stamp.realtime,
+            monotonic: stamp.monotonic,
+        };
+        match self.marks.binary_search_by(|held| held.line.cmp(&mark.line)) {
+            Ok(at) => {
+                if let Some(held) = self.marks.get_mut(at) {
+                    *held = mark;
+                }
+            }
+            Err(at) => self.marks.insert(at, mark),
+        }
     }
 
     /// Whether nothing is marked: a reader with such a position has seen no file.
@@ -111,6 +151,21 @@ mod tests {
         assert_eq!(text.parse::<Position>().unwrap().to_string(), text);
         let none = Position::default();
         assert_eq!(none.to_string().parse::<Position>().unwrap(), none);
+    }
+
+    #[test]
+    fn a_position_moves_line_by_line() {
+        let point = |owner: &str, seqnum| Point {
+            origin: Arc::new(Origin { owner: owner.to_owned(), ..Origin::default() }),
+            seqnum_id: Id([1; 16]),
+            stamp: Stamp { seqnum, ..Stamp::default() },
+        };
+        let mut position = Position::default();
+        for (owner, seqnum) in [("system", 1), ("b", 2), ("z", 3), ("b", 4)] {
+            position.pass(&point(owner, seqnum));
+        }
+        let marks: Vec<_> = position.marks.iter().map(|m| (m.line.as_str(), m.seqnum)).collect();
+        assert_eq!(marks, [("file/b", 4), ("file/system", 1), ("file/z", 3)]);
     }
 
     #[test]

@@ -42,3 +42,59 @@ pub struct Stats {
     /// What it is ahead of `last_realtime` is the reader's lag.
     pub newest_realtime: u64,
 }
+
+// === impl Stats ===
+
+impl Stats {
+    /// The counters of an earlier reader and of this one together; what is now is this one's.
+    #[must_use]
+    pub fn after(self, earlier: &Self) -> Self {
+        Self {
+            entries: self.entries + earlier.entries,
+            bytes: self.bytes + earlier.bytes,
+            entries_skipped: self.entries_skipped + earlier.entries_skipped,
+            fields_skipped: self.fields_skipped + earlier.fields_skipped,
+            copies_skipped: self.copies_skipped + earlier.copies_skipped,
+            files_unsupported: self.files_unsupported + earlier.files_unsupported,
+            files_damaged: self.files_damaged + earlier.files_damaged,
+            files_unreadable: self.files_unreadable + earlier.files_unreadable,
+            files_foreign: self.files_foreign + earlier.files_foreign,
+            rotations: self.rotations + earlier.rotations,
+            files_lost: self.files_lost + earlier.files_lost,
+            positions_lost: self.positions_lost + earlier.positions_lost,
+            overflows: self.overflows + earlier.overflows,
+            files_live: self.files_live,
+            files_faulty: self.files_faulty,
+            files_known: self.files_known,
+            last_realtime: self.last_realtime.max(earlier.last_realtime),
+            newest_realtime: self.newest_realtime,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_go_on_and_facts_are_of_now() {
+        let earlier = Stats {
+            entries: 5,
+            bytes: 100,
+            rotations: 1,
+            files_live: 2,
+            last_realtime: 9,
+            ..Stats::default()
+        };
+        let now = Stats { entries: 2, bytes: 10, files_live: 1, ..Stats::default() };
+        let sum = Stats {
+            entries: 7,
+            bytes: 110,
+            rotations: 1,
+            files_live: 1,
+            last_realtime: 9,
+            ..Stats::default()
+        };
+        assert_eq!(now.after(&earlier), sum);
+    }
+}

@@ -168,6 +168,14 @@ pub(crate) static REASONS: &[Reason] = &[
                     r"\((?:device )?(?<device>[^\s):]+)[^)]*\): (?:error: )?[Rr]emounting filesystem read-only",
                 ),
                 text(
+                    "emounting filesystem as read-only",
+                    r"\(device (?<device>[^\s):]+)\): remounting filesystem as read-only",
+                ),
+                text(
+                    "emounting filesystem read-only",
+                    r"^zonefs \((?<device>[^\s)]+)\) WARNING: remounting filesystem read-only|^Remounting filesystem read-only$",
+                ),
+                text(
                     "forced readonly",
                     r"BTRFS:? \w+ \(device (?<device>[^\s):]+)[^)]*\):? forced readonly",
                 ),
@@ -302,14 +310,14 @@ pub(crate) static REASONS: &[Reason] = &[
         "RCUStall",
         &[text(
             " stall",
-            r"INFO: rcu\w* (?:self-detected stall on CPU|detected (?:expedited )?stalls on CPUs/tasks)",
+            r"INFO: rcu\w* (?:self-detected stall on CPU|detected (?:expedited )?stalls(?: on (?:CPUs/)?tasks|, but))",
         )],
     ),
     own(
         "RaidDiskFailed",
         &[text(
             "Disk failure on",
-            r"^md/\S+: Disk failure on (?<device>[^\s,]+), disabling device",
+            r"^md/\S+: Disk failure on (?<device>[^\s,]+)(?:, disabling device| detected, failing array)",
         )],
     ),
     own(

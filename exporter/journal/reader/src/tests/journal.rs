@@ -450,6 +450,47 @@ fn files_at_fault_are_told_once_and_the_rest_goes_on() {
     assert_eq!(read(&mut journal), [20]);
 }
 
+/// A rotation may leave a file that cannot be read; later it can, and then again it cannot.
+#[test]
+fn a_live_file_is_a_fault_for_as_long_as_it_cannot_be_read() {
+    let host = Host::new();
+    let mut log = Log::new(&host.var(), "system.journal", 1);
+    log.put(1..=3);
+    let mut journal = host.open();
+    journal.seek(&Start::Head).unwrap();
+    assert_eq!(read(&mut journal), [1, 2, 3]);
+    let faults = |journal: &Journal| {
+        let name = |fault: crate::Fault| {
+            let name = fault.path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fault.error.to_string(), fault.missed)
+        };
+        journal.faults().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(faults(&journal), []);
+    let no_journal = "not a journal file: expected the signature LPKSHHRH".to_owned();
+    for (id, next) in [(2, 4), (4, 5)] {
+        log.rotate(id);
+        let good = log.writer.clone();
+        std::fs::remove_file(&log.path).unwrap();
+        host.write(&format!("var/log/journal/{MACHINE}/system.journal"), b"a letter, of no kind");
+        host.write(&format!("var/log/journal/{MACHINE}/user-1.journal"), b"another letter");
+        assert_eq!(read(&mut journal), [0; 0]);
+        let mut now = faults(&journal);
+        now.sort();
+        let user = ("user-1.journal".to_owned(), no_journal.clone(), false);
+        assert_eq!(now, [("system.journal".to_owned(), no_journal.clone(), true), user]);
+        let told = if id == 2 { 2 } else { 1 };
+        assert_eq!(names(journal.events()).len(), told, "what is new is told");
+        // journald would make another file; whoever repairs it may keep the name and the number.
+        let path = log.path.clone();
+        std::fs::write(&path, good.bytes()).unwrap();
+        host.write(&format!("var/log/journal/{MACHINE}/note{id}"), b"");
+        log.put([next]);
+        assert_eq!(read(&mut journal), [next]);
+        assert_eq!(faults(&journal).len(), 1, "only the user's is left");
+    }
+}
+
 #[test]
 fn files_that_go_unread_are_told() {
     let host = Host::new();
