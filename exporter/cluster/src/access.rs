@@ -145,6 +145,13 @@ impl Access {
         Ok(Self::ServiceAccount { host: host.to_owned(), port, dir })
     }
 
+    /// The namespace of our own pod, where that is known.
+    pub(crate) fn namespace(&self) -> Option<String> {
+        let Self::ServiceAccount { dir, .. } = self else { return None };
+        let text = bytes(&dir.join("namespace")).ok()?;
+        Some(std::str::from_utf8(&text).ok()?.trim().to_owned())
+    }
+
     /// What it says now.
     pub(crate) fn read(&self) -> Result<Identity, Fault> {
         match self {

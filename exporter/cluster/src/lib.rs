@@ -42,7 +42,9 @@ use std::sync::LazyLock;
 
 /// Which variable of the environment fills which option, where that is not given.
 pub fn environment() -> impl Iterator<Item = (&'static str, &'static Opt)> {
-    access::ENVIRONMENT.into_iter().chain([("NODE_NAME", &options::NODE_NAME)])
+    access::ENVIRONMENT
+        .into_iter()
+        .chain([("NODE_NAME", &options::NODE_NAME), ("POD_NAMESPACE", &options::LEASE_NAMESPACE)])
 }
 
 /// The collectors of the part `kube-state`, sorted by name.

@@ -103,7 +103,7 @@ pub(crate) const LEASE_NAMESPACE: Opt = Opt::text(
     "cluster.lease-namespace",
     "",
     "The namespace of the Leases that say which exporter serves what belongs to no node; default \
-     $POD_NAMESPACE, or default.",
+     $POD_NAMESPACE, that of the service account, or default.",
 );
 pub(crate) const LEASE_NAME: Opt = Opt::text(
     "cluster.lease-name",
@@ -111,8 +111,8 @@ pub(crate) const LEASE_NAME: Opt = Opt::text(
     "The name of the leader's Lease; that of the stand-by has -standby behind it.",
 );
 
-/// The contest for the lead.
-pub(crate) fn contest(cx: &Context) -> Result<Contest> {
+/// The contest for the lead, by a pod of the namespace `own`.
+pub(crate) fn contest(cx: &Context, own: Option<String>) -> Result<Contest> {
     let text = |opt: &Opt| {
         let text = cx.options.text(opt);
         let fits = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
@@ -127,7 +127,8 @@ pub(crate) fn contest(cx: &Context) -> Result<Contest> {
     if name.is_empty() {
         return Err(wrong(&LEASE_NAME, "expected a name, found none".to_owned()));
     }
-    let namespace = if namespace.is_empty() { "default".to_owned() } else { namespace };
+    let own = || own.filter(|own| !own.is_empty()).unwrap_or_else(|| "default".to_owned());
+    let namespace = if namespace.is_empty() { own() } else { namespace };
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Ok(Contest { namespace, name, identity: lease::identity(&host), wall: cx.clock })
 }

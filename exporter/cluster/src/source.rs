@@ -93,9 +93,10 @@ impl Cluster {
         let access = Access::find(&cx.options);
         let pod = matches!(access, Ok(Access::ServiceAccount { .. }));
         let plan = Plan::new(&cx.options, pod)?;
+        let own = access.as_ref().ok().and_then(Access::namespace);
+        let contest = plan.role.contends().then(|| options::contest(cx, own)).transpose()?;
         let server = access.map(|access| Arc::new(Api::new(access)) as Arc<dyn Transport>);
         let stale = options::duration(&cx.options, &options::STALE)?;
-        let contest = plan.role.contends().then(|| options::contest(cx)).transpose()?;
         let (states, lead) = (cx.shared.get(), cx.shared.get());
         Ok(Self { server, states, plan, contest, lead, stale })
     }
