@@ -1,5 +1,7 @@
 //! A bare cluster takes nodes and pods by the number: what later tests of the cluster role stand on.
 
+mod three;
+
 use crate::{
     ground::cluster::Cluster,
     support::{child::wait, skip},

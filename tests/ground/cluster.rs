@@ -1,8 +1,8 @@
 //! A bare cluster on loopback: etcd, the API server, the scheduler and the controllers, with kwok to
-//! play nodes by the thousand.
+//! play nodes by the thousand; or etcd and the API server alone.
 
-use super::{Part, done, folder, programs};
-use crate::support::peer;
+use super::{Part, done, folder, programs, text};
+use crate::support::{peer, root};
 use std::{fmt::Write as _, path::PathBuf, time::Duration};
 
 /// A ready cluster without a node.
@@ -19,11 +19,20 @@ impl Cluster {
     pub(crate) fn start() -> Result<Self, String> {
         programs(&["setsid", "setpriv", "openssl"])?;
         let peers = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
+        Self::with(&peers, &[])
+    }
+
+    /// Starts etcd and the API server alone: no object changes by itself there.
+    pub(crate) fn api() -> Result<Self, String> {
+        programs(&["setsid", "setpriv", "openssl", "python3"])?;
+        Self::with(&["etcd", "kube-apiserver"], &["api"])
+    }
+
+    fn with(peers: &[&str], args: &[&str]) -> Result<Self, String> {
         peers.iter().try_for_each(|name| peer(name).map(|_| ()))?;
         let kubectl = peer("kubectl")?;
         let dir = folder("cluster");
-        let none: [&str; 0] = [];
-        let (part, _url) = Part::start("cluster", &dir, &none, Duration::from_mins(6));
+        let (part, _url) = Part::start("cluster", &dir, args, Duration::from_mins(6));
         Ok(Self { dir, kubectl, _part: part })
     }
 
@@ -50,5 +59,18 @@ impl Cluster {
             );
         }
         self.kubectl(&["create", "-f", "-"], &text);
+    }
+
+    /// Where etcd is.
+    pub(crate) fn etcd(&self) -> String {
+        text(self.dir.join("etcd.url")).trim().to_owned()
+    }
+
+    /// Runs `tests/ground/pods.py` on this cluster's etcd.
+    pub(crate) fn pods(&self, what: &str, args: &[&str]) {
+        let script = root().join("tests/ground/pods.py").to_string_lossy().into_owned();
+        let etcd = self.etcd();
+        let all = [&[script.as_str(), what, &etcd], args].concat();
+        done(300, "python3", &all, b"");
     }
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test may panic on what is no HTTP")]
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
@@ -32,19 +32,32 @@ impl Answer {
 
 /// Asks `address` for `path`, at most two minutes long for each wait.
 pub(crate) fn get(address: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let bytes = ask(address, path, headers).expect("the server answers in time");
+    parse(&bytes).unwrap_or_else(|| panic!("no HTTP: {:?}", String::from_utf8_lossy(&bytes)))
+}
+
+/// The text of a page of a server that may end at any moment; nothing where it had ended before it
+/// had answered.
+pub(crate) fn last_page(address: &str, path: &str) -> Option<String> {
+    let answer = parse(&ask(address, path, &[]).ok()?)?;
+    let length = answer.header("content-length").parse().ok();
+    (answer.status == 200 && length == Some(answer.body.len())).then(|| answer.text())
+}
+
+fn ask(address: &str, path: &str, headers: &[(&str, &str)]) -> io::Result<Vec<u8>> {
     let bound = Duration::from_mins(2);
     let to: SocketAddr = address.parse().expect("an address");
-    let mut stream = TcpStream::connect_timeout(&to, bound).expect("the server takes a connection");
-    stream.set_read_timeout(Some(bound)).expect("a time-out");
+    let mut stream = TcpStream::connect_timeout(&to, bound)?;
+    stream.set_read_timeout(Some(bound))?;
     let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         request.extend([name, ": ", value, "\r\n"]);
     }
     request.push_str("\r\n");
-    stream.write_all(request.as_bytes()).expect("the server takes a request");
+    stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).expect("the server answers in time");
-    parse(&bytes).unwrap_or_else(|| panic!("no HTTP: {:?}", String::from_utf8_lossy(&bytes)))
+    stream.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The text of a page that must be there.
