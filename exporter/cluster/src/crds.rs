@@ -153,6 +153,11 @@ impl Definitions {
         std::mem::take(&mut self.changed).then(|| self.served().cloned().collect())
     }
 
+    /// Whether something has come that nobody has asked for.
+    pub(crate) fn has_news(&self) -> bool {
+        self.changed
+    }
+
     /// The resources that are served.
     fn served(&self) -> impl Iterator<Item = &Served> {
         self.known.values().flat_map(|known| &known.served)
@@ -262,7 +267,9 @@ mod tests {
         definitions.apply(foos.as_bytes()).unwrap();
         definitions.apply(bars.as_bytes()).unwrap();
         definitions.listed();
-        assert_eq!(definitions.served().count(), 2);
+        assert!(definitions.has_news());
+        assert_eq!(definitions.changed().map(|served| served.len()), Some(2));
+        assert!(!definitions.has_news() && definitions.changed().is_none());
         definitions.list();
         definitions.apply(bars.as_bytes()).unwrap();
         // Until the list is complete, what was known stands.

@@ -429,6 +429,15 @@ impl<'a> Session<'a> {
                 }
             }
         }
+        // Between the end of that list and the watches that follow from it nothing is whole.
+        if let Some(state) = self.discovery.as_ref().filter(|state| {
+            let waits = !self.complete && state.of.is_asked_for() && answers(state.part);
+            waits && lock(&self.definitions).has_news()
+        }) {
+            untrue
+                .entry(Arc::clone(&state.name))
+                .or_insert_with(|| "what they define is not watched yet".to_owned());
+        }
         let health = match untrue.iter().next() {
             None => Health::up(),
             Some((resource, reason)) if untrue.len() == 1 => {
