@@ -1,5 +1,6 @@
 //! A bare cluster takes nodes and pods by the number: what later tests of the cluster role stand on.
 
+mod custom;
 mod three;
 
 use crate::{
