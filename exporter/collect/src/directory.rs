@@ -2,7 +2,7 @@
 
 use crate::{Error, Result, Root, root};
 use rustix::{
-    fs::{Access, AtFlags, Mode, OFlags, RawDir},
+    fs::{Access, AtFlags, FileType, Mode, OFlags, RawDir},
     io::Errno,
 };
 use std::{fs, io, mem::MaybeUninit, os::fd::OwnedFd, path::Path};
@@ -53,10 +53,61 @@ impl Directory {
         Ok(())
     }
 
+    /// The names of the directories in it, in the kernel's order, links apart. As with
+    /// [`Directory::each`], once.
+    pub fn directories(&self) -> io::Result<Vec<String>> {
+        let mut buffer = [MaybeUninit::uninit(); 8192];
+        let mut entries = RawDir::new(&self.0, &mut buffer);
+        let mut names = Vec::new();
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(Errno::INTR) => continue,
+                Err(errno) => return Err(errno.into()),
+            };
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            let is_dir = match entry.file_type() {
+                FileType::Directory => true,
+                FileType::Unknown => {
+                    let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW);
+                    stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory)
+                }
+                _ => false,
+            };
+            if is_dir && !matches!(name, "." | "..") {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// How many names lead to `rel` below: to a directory of a file system that counts, two more than
+    /// it has directories in it; 1 where it does not count. The second number is another one for
+    /// another directory of the same name.
+    pub fn links(&self, rel: &str) -> io::Result<(u64, u64)> {
+        let stat = rustix::fs::statat(&self.0, rel, AtFlags::empty())?;
+        #[cfg_attr(
+            target_arch = "x86_64",
+            expect(clippy::useless_conversion, reason = "the number is smaller elsewhere")
+        )]
+        Ok((u64::from(stat.st_nlink), stat.st_ino))
+    }
+
+    /// When `rel` below was last modified, in whole seconds since 1970.
+    pub fn modified(&self, rel: &str) -> io::Result<i64> {
+        Ok(rustix::fs::statat(&self.0, rel, AtFlags::empty())?.st_mtime)
+    }
+
+    /// Whether `rel` below is a link whose text starts with `prefix`, of 64 bytes at most.
+    pub fn link_starts_with(&self, rel: &str, prefix: &[u8]) -> bool {
+        let mut buffer = [MaybeUninit::uninit(); 64];
+        let target = rustix::fs::readlinkat_raw(&self.0, rel, &mut buffer);
+        target.is_ok_and(|(target, _)| target.starts_with(prefix))
+    }
+
     /// Reads the file `rel` into `buffer`; what is not UTF-8 becomes U+FFFD.
     pub fn read<'b>(&self, rel: &str, buffer: &'b mut Vec<u8>) -> io::Result<&'b str> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = fs::File::from(rustix::fs::openat(&self.0, rel, flags, Mode::empty())?);
+        let file = open_at(self, rel)?;
         root::read_from_start(&file, buffer, None)?;
         if std::str::from_utf8(buffer).is_err() {
             *buffer = root::lossy(std::mem::take(buffer)).into_bytes();
@@ -68,4 +119,11 @@ impl Directory {
     pub fn exists(&self, rel: &str) -> bool {
         rustix::fs::accessat(&self.0, rel, Access::EXISTS, AtFlags::empty()).is_ok()
     }
+}
+
+/// Opens for reading without waiting, as the root does.
+pub(crate) fn open_at(directory: &Directory, rel: &str) -> io::Result<fs::File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let descriptor = rustix::fs::openat(&directory.0, rel, flags, Mode::empty())?;
+    Ok(fs::File::from(descriptor))
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod below;
 mod directory;
 mod error;
 mod filter;
@@ -15,6 +16,7 @@ mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use below::{Found, KeptBelow};
 pub use directory::Directory;
 pub use error::{Error, Faults, Result};
 pub use filter::Filter;

@@ -73,6 +73,20 @@ impl<'a> Samples<'a> {
         self.line("", labels.iter().copied(), value);
     }
 
+    /// Writes a sample whose labels stand in `labels`, in pieces that come one behind another: for who
+    /// writes the same labels to many families. They must be as [`Samples::sample`] writes them,
+    /// values escaped ([`escape`]), without braces.
+    pub fn rendered(&mut self, labels: &[&str], value: impl Value) {
+        self.out.extend_from_slice(self.family.name.as_bytes());
+        self.out.push(b'{');
+        for piece in labels {
+            self.out.extend_from_slice(piece.as_bytes());
+        }
+        self.out.extend_from_slice(b"} ");
+        value.write(self.out);
+        self.out.push(b'\n');
+    }
+
     /// Writes a sample of a histogram or summary: `suffix` is `_bucket`, `_sum`, `_count` or empty.
     pub fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Value) {
         self.line(suffix, labels.iter().copied(), value);
