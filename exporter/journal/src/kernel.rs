@@ -146,5 +146,12 @@ impl From<Owner> for Victim {
     }
 }
 
+impl From<&Victim> for model::Victim {
+    fn from(victim: &Victim) -> Self {
+        let Victim { unit, pod, container } = victim.clone();
+        Self { unit, pod, container }
+    }
+}
+
 #[cfg(test)]
 mod tests;

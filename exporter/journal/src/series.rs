@@ -51,6 +51,11 @@ impl<K: Clone + Eq + Hash + Ord> Series<K> {
         self.rows.insert(key, Row { count: 1, seen });
     }
 
+    /// How often it was added to: while it is the same, so are the rows.
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn
+    }
+
     /// The rows, sorted by key.
     pub(crate) fn rows(&self) -> Vec<(&K, u64)> {
         let mut rows: Vec<_> = self.rows.iter().map(|(key, row)| (key, row.count)).collect();

@@ -19,6 +19,7 @@ use crate::{
 };
 use collect::{Call, Clock, Context, Health, Line, Result, Source, SourceSpec, StateDir, Ticket};
 use journal_reader::{Event, Journal, Options, Position, Progress, Seek, Start};
+use model::Model;
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     fd::OwnedFd,
@@ -57,6 +58,7 @@ const LATE: u64 = 500_000;
 /// Made when the source is built; runs in [`Source::run`].
 struct Reading {
     cache: Arc<Cache>,
+    model: Arc<Model>,
     settings: Settings,
 }
 
@@ -99,6 +101,8 @@ struct Thread<'a> {
     kmsg_next: Option<u64>,
     /// What the kernel wrote until then has been counted from there. µs since 1970.
     kmsg_until: u64,
+    /// How many kills the model was told of.
+    kills: u64,
 }
 
 // === impl Reading ===
@@ -116,7 +120,7 @@ impl Reading {
         let clock = cx.clock;
         let settings =
             Settings { required, max_units, max_patterns, root, rules, lookback, state, clock };
-        let reading = Self { cache, settings };
+        let reading = Self { cache, model: cx.shared.get(), settings };
         reading.reset();
         Ok(reading)
     }
@@ -279,6 +283,7 @@ impl<'a> Thread<'a> {
             kmsg: None,
             kmsg_next: None,
             kmsg_until: 0,
+            kills: 0,
         }
     }
 
@@ -316,6 +321,7 @@ impl<'a> Thread<'a> {
     fn without_journal(&mut self, error: &journal_reader::Error) {
         if self.read_kmsg() {
             self.reading.cache.lock().reader.read_at = self.reading.now();
+            self.tell_kills();
             self.tell_health(Status::Kmsg);
         } else {
             self.tell_health(self.absent(error));
@@ -453,6 +459,7 @@ impl<'a> Thread<'a> {
             None if self.read_kmsg() => Status::Kmsg,
             None => self.absent("there are no journal files, and no /dev/kmsg to read"),
         };
+        self.tell_kills();
         if now_is == Status::Journal && self.kmsg.is_some() {
             self.read_kmsg();
             self.kmsg = None;
@@ -515,6 +522,21 @@ impl<'a> Thread<'a> {
     }
 
     /// Says how the source is, where that has changed.
+    /// Tells the model who was killed for want of memory, where that has changed.
+    fn tell_kills(&mut self) {
+        let state = self.reading.cache.lock();
+        let Some(counters) = &state.counters else { return };
+        let kills = &counters.kernel.kills;
+        if kills.turn() == self.kills {
+            return;
+        }
+        self.kills = kills.turn();
+        let rows: Vec<_> =
+            kills.rows().into_iter().map(|((_, victim), count)| (victim.into(), count)).collect();
+        drop(state);
+        self.reading.model.kills_mut().reset(rows);
+    }
+
     fn tell_health(&self, status: Status) {
         let mut state = self.reading.cache.lock();
         if state.status == status {

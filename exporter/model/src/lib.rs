@@ -10,12 +10,14 @@
 
 mod endpoint;
 mod index;
+mod kill;
 mod listeners;
 mod pod;
 mod role;
 mod unit;
 
 pub use endpoint::{Endpoint, UnixKind};
+pub use kill::{Kills, Victim};
 pub use listeners::{Listener, Listeners};
 pub use pod::{Container, ContainerKind, Pod, Pods};
 pub use role::Role;
@@ -31,6 +33,7 @@ pub struct Model {
     units: RwLock<Units>,
     listeners: RwLock<Listeners>,
     pods: RwLock<Pods>,
+    kills: RwLock<Kills>,
 }
 
 // === impl Model ===
@@ -54,6 +57,16 @@ impl Model {
     /// Who listens, for the source that writes it.
     pub fn listeners_mut(&self) -> RwLockWriteGuard<'_, Listeners> {
         self.listeners.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// OOM kills, to read.
+    pub fn kills(&self) -> RwLockReadGuard<'_, Kills> {
+        self.kills.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// OOM kills, for the source that writes them.
+    pub fn kills_mut(&self) -> RwLockWriteGuard<'_, Kills> {
+        self.kills.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The node's pods, to read.
