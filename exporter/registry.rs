@@ -23,10 +23,10 @@ const ON_OFF: [&str; 2] = ["on", "off"];
 pub const NODE: &str = "node";
 
 /// The parts that have a path of their own below the metrics' path.
-pub const PARTS: [&str; 4] = [NODE, "systemd", "journal", "kube-state"];
+pub const PARTS: [&str; 5] = [NODE, "systemd", "journal", "cadvisor", "kube-state"];
 
 /// Every group. Names of collectors are unique over all of them.
-pub static GROUPS: [Group; 5] = [
+pub static GROUPS: [Group; 6] = [
     Group { part: NODE, mode: None, words: ON_OFF, source: None, collectors: || host::COLLECTORS },
     Group {
         part: NODE,
@@ -48,6 +48,13 @@ pub static GROUPS: [Group; 5] = [
         words: ON_OFF,
         source: Some(&journal::SOURCE),
         collectors: || journal::COLLECTORS,
+    },
+    Group {
+        part: "cadvisor",
+        mode: Some(&containers::MODE),
+        words: ON_OFF,
+        source: None,
+        collectors: || containers::COLLECTORS,
     },
     Group {
         part: "kube-state",

@@ -25,6 +25,9 @@ fn own() -> impl Iterator<Item = &'static Family> {
     engine::FAMILIES.into_iter().chain(selfmetrics::FAMILIES)
 }
 
+/// Counters of peers that are not called as counters are; `OpenMetrics` has them as unknown.
+const ODD_COUNTERS: [&str; 1] = ["container_memory_failcnt"];
+
 #[test]
 fn metrics_md() {
     let mut out = "# Metrics\n\nMade from the collectors' tables by `tests/docs.rs`; `just bless` \
@@ -133,7 +136,8 @@ fn declarations_are_sound() {
         if !is_metric_name(&name.replace('*', "x")) {
             faults.push(format!("{name} is no metric name"));
         }
-        if family.kind == Kind::Counter && !name.ends_with("_total") {
+        let odd = ODD_COUNTERS.contains(&name);
+        if family.kind == Kind::Counter && !odd && !name.ends_with("_total") {
             faults.push(format!("{name} is a counter without _total"));
         }
         if family.help.is_empty() && name != "*" {

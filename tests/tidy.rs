@@ -16,6 +16,11 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["collect", "exposition", "syscall"],
         &["tokio", "axum", "hyper", "kube", "zbus", "clap"],
     ),
+    (
+        "containers",
+        &["collect", "exposition", "model"],
+        &["tokio", "axum", "hyper", "kube", "zbus", "clap", "serde"],
+    ),
     ("store", &["exposition"], &["tokio", "axum", "hyper", "kube", "zbus", "clap", "serde"]),
     (
         "journal-reader",
@@ -130,7 +135,7 @@ fn sources_are_tidy() {
             fault("has unsafe code");
         }
         let tests = rel.ends_with("/tests.rs");
-        let below_root = ["host", "syscall", "sockets", "cgroup"]
+        let below_root = ["host", "syscall", "sockets", "cgroup", "containers"]
             .iter()
             .any(|name| rel.starts_with(&format!("exporter/{name}/src")));
         let own = text.split("#[cfg(test)]").next().unwrap_or_default();

@@ -27,13 +27,13 @@ pub struct KeptNumber {
 const LONGEST: usize = 64;
 
 /// Lets as many descriptors be kept as fit a process that may have `limit` open: half of them, but
-/// no more than a host with thousands of units has files to read. For the start of the process.
+/// no more than a host with thousands of units, or a node with 110 pods, has files to read. For the start of the process.
 pub fn allow_descriptors(limit: usize) {
     PLACES.allow((limit / 2).min(MOST_KEPT));
 }
 
 /// A descriptor that is kept costs the kernel a page.
-const MOST_KEPT: usize = 4608;
+const MOST_KEPT: usize = 8192;
 
 // === impl Root ===
 

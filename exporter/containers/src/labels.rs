@@ -1,0 +1,116 @@
+//! Whose a group is, as labels: rendered once, for every family writes them.
+//!
+//! All six are there for every group; what is not known or has no such thing is empty, as cAdvisor
+//! has it. Names come from the model: a container's by its id, a pod's by the uid in the path.
+//!
+//! A container of a pod that the pod does not know is either too new for the pod's status, or what
+//! holds the pod's namespaces. Its command tells: it is `pause` nearly everywhere, `pod` on `OpenShift`.
+
+use crate::{group::Group, names::Place, process::Processes};
+use exposition::escape_label;
+use model::{Container, Pod, Pods};
+
+/// A group's labels, as they stand in a line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Labels {
+    /// `container="…"`
+    pub(crate) container: Box<str>,
+    /// `,id="…",image="…"`
+    pub(crate) id: Box<str>,
+    /// `,name="…",namespace="…"`
+    pub(crate) name: Box<str>,
+    /// `,pod="…"`
+    pub(crate) pod: Box<str>,
+    /// The revision of the pods that they are from.
+    revision: Option<u64>,
+}
+
+/// Who a group is.
+#[derive(Debug, Default)]
+struct Identity<'a> {
+    container: &'a str,
+    image: &'a str,
+    name: &'a str,
+    namespace: &'a str,
+    pod: &'a str,
+}
+
+/// Commands that hold a pod's namespaces and do nothing.
+const SANDBOXES: [&str; 2] = ["pause", "pod"];
+
+// === impl Labels ===
+
+impl Labels {
+    /// Whether they are those of this revision.
+    pub(crate) fn are_of(&self, revision: u64) -> bool {
+        self.revision == Some(revision)
+    }
+}
+
+/// Names a group, by what the model knows now.
+pub(crate) fn name(group: &mut Group, pods: &Pods, processes: &mut Processes, sandbox_image: &str) {
+    let mut identity = Identity::default();
+    let (mut sandbox, mut known) = (false, true);
+    let pod = group.pod.as_deref().and_then(|uid| pods.of_group(uid));
+    if let Some(pod) = pod {
+        (identity.namespace, identity.pod) = (&pod.namespace, &pod.name);
+    }
+    if let Place::Container(id, _) = &group.place {
+        identity.name = id;
+        if let Some((pod, container)) = pods.of_container(id) {
+            (identity.namespace, identity.pod) = (&pod.namespace, &pod.name);
+            (identity.container, identity.image) = (&container.name, &container.image);
+        } else if group.pod.is_some() {
+            let command = group.first().and_then(|pid| processes.command(pid));
+            sandbox = command.is_some_and(|command| SANDBOXES.contains(&command));
+            known = sandbox;
+            if sandbox {
+                identity.image = sandbox_image;
+            }
+        }
+    }
+    let mut labels = identity.labels(group.id());
+    // What is not known yet is asked again at the next scrape.
+    labels.revision = known.then(|| pods.revision());
+    (group.labels, group.sandbox) = (labels, sandbox);
+}
+
+/// The labels of a container whose group is gone.
+pub(crate) fn of_container(path: &str, id: &str, pod: &Pod, container: &Container) -> Labels {
+    let identity = Identity {
+        container: &container.name,
+        image: &container.image,
+        name: id,
+        namespace: &pod.namespace,
+        pod: &pod.name,
+    };
+    identity.labels(path)
+}
+
+impl Identity<'_> {
+    fn labels(&self, id: &str) -> Labels {
+        let more = |labels: &[(&str, &str)]| format!(",{}", render(labels)).into();
+        Labels {
+            container: render(&[("container", self.container)]).into(),
+            id: more(&[("id", id), ("image", self.image)]),
+            name: more(&[("name", self.name), ("namespace", self.namespace)]),
+            pod: more(&[("pod", self.pod)]),
+            revision: None,
+        }
+    }
+}
+
+/// Labels as they stand in a line, without braces.
+pub(crate) fn render(labels: &[(&str, &str)]) -> String {
+    let mut out = Vec::new();
+    for (name, value) in labels {
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"=\"");
+        escape_label(&mut out, value);
+        out.push(b'"');
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
