@@ -1,6 +1,8 @@
 //! A bare cluster takes nodes and pods by the number: what later tests of the cluster role stand on.
 
+mod connection;
 mod custom;
+mod relay;
 mod three;
 
 use crate::{

@@ -10,7 +10,8 @@ pub const MAX_ANSWER: usize = 4 << 20;
 
 /// Something that answers requests: the API server, or a test.
 pub trait Transport: Send + Sync {
-    /// Asks for `path` (with its query); an answer that is not a success is a fault.
+    /// Asks for `path` (with its query); an answer that is not a success is a fault. Whoever asks reads on,
+    /// or lets go of the stream: streams share a connection, and those that nobody reads hold up the others.
     fn get<'a>(
         &'a self,
         path: &'a str,
