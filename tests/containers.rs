@@ -1,6 +1,5 @@
 //! Control groups of a booted host: what is served of a service is what systemd says of it, and groups
 //! that come, go and come again are those of the moment.
-#![expect(clippy::disallowed_methods, reason = "the test puts the program into the host")]
 
 use crate::{
     ground::host::Host,
