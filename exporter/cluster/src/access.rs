@@ -21,14 +21,14 @@ pub const KUBECONFIG: Opt = Opt::text(
     "kubeconfig",
     "",
     "Kubeconfig that says where the API server is and who we are; several, separated by colons, are \
-     merged (KUBECONFIG; in a pod, its service account)",
+     merged (KUBECONFIG; in a pod, its service account).",
 );
 /// The API server as a pod sees it: `KUBERNETES_SERVICE_HOST`, which the configuration passes on.
 pub const SERVICE_HOST: Opt =
-    Opt::text("cluster.service-host", "", "Address of the API server in a pod").hidden();
+    Opt::text("cluster.service-host", "", "Address of the API server in a pod.").hidden();
 /// Its port: `KUBERNETES_SERVICE_PORT`.
 pub const SERVICE_PORT: Opt =
-    Opt::text("cluster.service-port", "443", "Port of the API server in a pod").hidden();
+    Opt::text("cluster.service-port", "443", "Port of the API server in a pod.").hidden();
 /// Which variable of the environment fills which of the options where that is not given.
 pub const ENVIRONMENT: [(&str, &Opt); 3] = [
     ("KUBECONFIG", &KUBECONFIG),
