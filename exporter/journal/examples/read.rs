@@ -3,7 +3,9 @@
 //!
 //!     cargo run --profile ci -p journal --example read -- make DIR 100000
 //!     cargo run --profile ci -p journal --example read -- read DIR
+//!     cargo run --release -p journal --example read -- follow / 60
 //!
+//! `follow` tells how many entries of those seconds were counted half a second late, with nobody asking.
 //! `make` writes a journal of so many entries, alike in shape to a service's that writes by journald's
 //! own protocol: 22 fields, of which three are the entry's own; every 18th is an error.
 #![expect(clippy::disallowed_methods, reason = "it makes a tree for itself")]
@@ -18,7 +20,7 @@ use std::{
     fs,
     io::Write as _,
     path::Path,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -34,14 +36,21 @@ fn main() -> Result<()> {
         ["make", dir, entries] => make(Path::new(dir), entries.parse()?),
         ["read", dir] => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-            runtime.block_on(read(Path::new(dir)))
+            // Every entry is younger than the program, so that all of them count.
+            let clock = Clock::new(|| UNIX_EPOCH + Duration::from_secs(1));
+            runtime.block_on(read(Path::new(dir), clock, None))
         }
-        _ => Err("usage: read make DIR ENTRIES | read read DIR".into()),
+        ["follow", dir, seconds] => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+            let time = Duration::from_secs(seconds.parse()?);
+            runtime.block_on(read(Path::new(dir), Clock::new(SystemTime::now), Some(time)))
+        }
+        _ => Err("usage: read make DIR ENTRIES | read read DIR | read follow DIR SECONDS".into()),
     }
 }
 
-/// Counts all of it once.
-async fn read(dir: &Path) -> Result<()> {
+/// Counts all of it once, or what is written within a time, unasked.
+async fn read(dir: &Path, clock: Clock, time: Option<Duration>) -> Result<()> {
     let root = |name| Root::new(dir.join(name));
     let context = Context {
         proc: root("proc"),
@@ -49,8 +58,7 @@ async fn read(dir: &Path) -> Result<()> {
         rootfs: Root::new(dir),
         udev: root("udev"),
         options: Options::default(),
-        // Every entry is younger than the program, so that all of them count.
-        clock: Clock::new(|| UNIX_EPOCH + Duration::from_secs(1)),
+        clock,
         shared: collect::Shared::default(),
     };
     let source = (journal::SOURCE.build)(&context)?.ok_or("the journal is off")?;
@@ -60,6 +68,9 @@ async fn read(dir: &Path) -> Result<()> {
     }
     let (line, bell) = Line::new();
     let task = tokio::spawn(source.run(line));
+    if let Some(time) = time {
+        tokio::time::sleep(time).await;
+    }
     bell.ring().await;
     let mut out = Writer::default();
     for collector in &mut collectors {
@@ -68,11 +79,15 @@ async fn read(dir: &Path) -> Result<()> {
     bell.stop();
     task.await?;
     let text = String::from_utf8(encode(&[&out.finish()], Format::TEXT).body)?;
-    let entries = text.lines().filter(|line| line.starts_with("hybrid_journal_entries_total{"));
-    let entries = entries.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
+    let sum = |family: &str| {
+        let rows = text.lines().filter(|line| line.starts_with(family));
+        rows.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum::<u64>()
+    };
+    let entries = sum("hybrid_journal_entries_total");
+    let late = sum("hybrid_journal_late_entries_total");
     let used = clock_gettime(ClockId::ProcessCPUTime);
     let micros = used.tv_sec * 1_000_000 + used.tv_nsec / 1000;
-    writeln!(std::io::stdout(), "{} entries, {micros} us of CPU", entries.sum::<u64>())?;
+    writeln!(std::io::stdout(), "{entries} entries, {late} late, {micros} us of CPU")?;
     Ok(())
 }
 
