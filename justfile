@@ -27,6 +27,10 @@ bench:
 bench-systemd:
     tests/benches/systemd.py
 
+# What ten and a hundred thousand pods cost beside kube-state-metrics, on a real API server.
+bench-kube *args:
+    tests/benches/kube.py {{args}}
+
 # Each fuzz target for ten minutes (needs cargo-fuzz and a nightly compiler).
 fuzz seconds="600":
     cd tests/fuzz && for target in $(cargo fuzz list); do cargo +nightly fuzz run "$target" -- -max_total_time={{seconds}} || exit 1; done
