@@ -2,6 +2,8 @@
 
 mod connection;
 mod custom;
+mod faults;
+mod parity;
 mod relay;
 mod three;
 

@@ -2,14 +2,21 @@
 //! play nodes by the thousand; or etcd and the API server alone.
 
 use super::{Part, done, folder, programs, text};
-use crate::support::{peer, root};
-use std::{fmt::Write as _, path::PathBuf, time::Duration};
+use crate::support::{
+    child::{self, wait},
+    peer, root,
+};
+use std::{
+    fmt::Write as _,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// A ready cluster without a node.
 pub(crate) struct Cluster {
     dir: PathBuf,
     kubectl: PathBuf,
-    _part: Part,
+    part: Part,
 }
 
 // === impl Cluster ===
@@ -33,7 +40,7 @@ impl Cluster {
         let kubectl = peer("kubectl")?;
         let dir = folder("cluster");
         let (part, _url) = Part::start("cluster", &dir, args, Duration::from_mins(6));
-        Ok(Self { dir, kubectl, _part: part })
+        Ok(Self { dir, kubectl, part })
     }
 
     /// A kubeconfig of the cluster's administrator.
@@ -72,5 +79,33 @@ impl Cluster {
         let etcd = self.etcd();
         let all = [&[script.as_str(), what, &etcd], args].concat();
         done(300, "python3", &all, b"");
+    }
+
+    /// Kills a part such as `kube-apiserver`.
+    pub(crate) fn kill(&mut self, name: &str) {
+        self.part.tell(&format!("KILL {name}"));
+        let pid = text(self.dir.join(name).with_extension("pid"));
+        let gone = || (!PathBuf::from("/proc").join(pid.trim()).exists()).then_some(());
+        wait(&format!("{name} to end"), Duration::from_mins(1), gone);
+    }
+
+    /// Sends a part a signal such as `STOP` or `CONT`.
+    pub(crate) fn signal(&mut self, signal: &str, name: &str) {
+        self.part.tell(&format!("{signal} {name}"));
+    }
+
+    /// Starts a part again that was killed; it gets ready later.
+    pub(crate) fn restart(&mut self, name: &str) {
+        self.part.tell(&format!("start {name}"));
+    }
+
+    /// Waits until the API server serves; a moment at which it did not yet.
+    pub(crate) fn ready(&self) -> Instant {
+        let config = format!("--kubeconfig={}", self.kubeconfig().display());
+        let args = [&config, "--request-timeout=10s", "get", "--raw", "/readyz"];
+        wait("the API server", Duration::from_mins(3), || {
+            let before = Instant::now();
+            child::run(60, &self.kubectl, &args, b"").status.success().then_some(before)
+        })
     }
 }

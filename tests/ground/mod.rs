@@ -21,7 +21,7 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio, id},
     sync::{
@@ -84,6 +84,12 @@ impl Part {
         }
         part.end();
         panic!("{script}: not ready in {bound:?}: {}", errors.join().unwrap_or_default());
+    }
+
+    /// Sends the script a line.
+    fn tell(&mut self, line: &str) {
+        let stdin = self.process.stdin.as_mut().expect("standard input is piped");
+        writeln!(stdin, "{line}").expect("the script reads");
     }
 
     fn end(&mut self) {

@@ -3,10 +3,14 @@
 
 usage: tests/ground/pods.py fill ETCD [--pods 10000] [--nodes 100]
        tests/ground/pods.py change ETCD [--pods 10000] [--nodes 100] [--share 0.01] --round N
+       tests/ground/pods.py remove ETCD [--pods 10000] [--share 0.01]
+       tests/ground/pods.py compact ETCD
+       tests/ground/pods.py print [--pods 10000] [--nodes 100] [--round 0]
 
 Ten pods make a ReplicaSet; they run on all nodes alike, in 20 namespaces, each with two containers, a status and what the kubelet and
 the controllers wrote into its metadata: about 10 kB of JSON a pod. A round changes one pod in a hundred (a container was restarted),
-others in each round.
+others in each round. The last pods are those that are removed. After compact no watch can go on from
+what it knew before. print gives the pods' JSON, a line each, as they are after a round that changed all of them.
 
 Objects are written where the API server keeps them, at ETCD (DIR/etcd.url), with etcd's JSON gateway: 10,000 pods take a few seconds of
 CPU time in place of minutes. The API server reads there what it would have written, in JSON in place of protobuf, and serves it to its
@@ -316,20 +320,42 @@ def change(etcd, count, nodes, share, round_):
     etcd.put(pods(sorted(chosen), nodes, round_))
 
 
+def remove(etcd, count, nodes, share):
+    """Deletes a share of the pods."""
+    for key, _ in pods(range(count - int(count * share), count), nodes):
+        etcd.ask("/v3/kv/deleterange", {"key": base64.b64encode(key.encode()).decode()})
+
+
+def compact(etcd):
+    """Forgets every revision but the last."""
+    answer = etcd.ask("/v3/kv/range", {"key": base64.b64encode(b"/").decode()})
+    etcd.ask("/v3/kv/compaction", {"revision": answer["header"]["revision"], "physical": True})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["fill", "change"])
-    parser.add_argument("etcd")
+    parser.add_argument("what", choices=["fill", "change", "remove", "compact", "print"])
+    parser.add_argument("etcd", nargs="?")
     parser.add_argument("--pods", type=int, default=10_000)
     parser.add_argument("--nodes", type=int, default=100)
     parser.add_argument("--share", type=float, default=0.01)
-    parser.add_argument("--round", type=int, default=1)
+    parser.add_argument("--round", type=int, default=0)
     args = parser.parse_args()
+    if args.what == "print":
+        for _, text in pods(range(args.pods), args.nodes, args.round):
+            print(text)
+        return
+    if not args.etcd:
+        parser.error("where is etcd?")
     etcd = Etcd(args.etcd)
     if args.what == "fill":
         fill(etcd, args.pods, args.nodes)
-    else:
+    elif args.what == "change":
         change(etcd, args.pods, args.nodes, args.share, args.round)
+    elif args.what == "remove":
+        remove(etcd, args.pods, args.nodes, args.share)
+    else:
+        compact(etcd)
 
 
 if __name__ == "__main__":
