@@ -286,7 +286,7 @@ fn mode(group: &Group, options: &Options) -> Result<bool, Error> {
         "auto" if options.switch(&DISABLE_DEFAULTS) => Ok(options.is_set(opt)),
         "auto" => Ok(true),
         text if text == on => Ok(true),
-        text if text == off => Ok(false),
+        text if text == off => Ok(group.enduring),
         other => Err(wrong(opt, format!("expected auto, {on} or {off}, found {other:?}"))),
     }
 }

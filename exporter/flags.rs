@@ -88,7 +88,9 @@ pub fn all() -> Vec<Flag> {
     for group in &GROUPS {
         let part: Option<Cow<'static, str>> =
             group.mode.map(|mode| Cow::Owned(format!("Part {}", mode.name)));
-        if let (Some(mode), Some(heading)) = (group.mode, &part) {
+        if let (Some(mode), Some(heading)) = (group.mode, &part)
+            && find(&flags, mode.name).is_none()
+        {
             flags.push(Flag::new(mode, heading.clone()));
         }
         for spec in (group.collectors)() {

@@ -11,6 +11,9 @@ pub struct Group {
     pub mode: Option<&'static Opt>,
     /// The flag's words beside `auto`: for what must be, and for what must not.
     pub words: [&'static str; 2],
+    /// Whether the collectors are enabled even where the flag says that there must be none: other parts
+    /// need what the source knows, and these tell how it fares.
+    pub enduring: bool,
     /// What feeds them; nothing where they read for themselves.
     pub source: Option<&'static SourceSpec>,
     /// The collectors; some are made at start-up, from tables.
@@ -26,12 +29,20 @@ pub const NODE: &str = "node";
 pub const PARTS: [&str; 5] = [NODE, "systemd", "journal", "cadvisor", "kube-state"];
 
 /// Every group. Names of collectors are unique over all of them.
-pub static GROUPS: [Group; 6] = [
-    Group { part: NODE, mode: None, words: ON_OFF, source: None, collectors: || host::COLLECTORS },
+pub static GROUPS: [Group; 7] = [
     Group {
         part: NODE,
         mode: None,
         words: ON_OFF,
+        enduring: false,
+        source: None,
+        collectors: || host::COLLECTORS,
+    },
+    Group {
+        part: NODE,
+        mode: None,
+        words: ON_OFF,
+        enduring: false,
         source: Some(&systemd::SOURCE),
         collectors: || systemd::NODE_COLLECTORS,
     },
@@ -39,6 +50,7 @@ pub static GROUPS: [Group; 6] = [
         part: "systemd",
         mode: Some(&systemd::MODE),
         words: ON_OFF,
+        enduring: false,
         source: Some(&systemd::SOURCE),
         collectors: || systemd::COLLECTORS,
     },
@@ -46,6 +58,7 @@ pub static GROUPS: [Group; 6] = [
         part: "journal",
         mode: Some(&journal::MODE),
         words: ON_OFF,
+        enduring: false,
         source: Some(&journal::SOURCE),
         collectors: || journal::COLLECTORS,
     },
@@ -53,6 +66,7 @@ pub static GROUPS: [Group; 6] = [
         part: "cadvisor",
         mode: Some(&containers::MODE),
         words: ON_OFF,
+        enduring: false,
         source: None,
         collectors: || containers::COLLECTORS,
     },
@@ -60,8 +74,17 @@ pub static GROUPS: [Group; 6] = [
         part: "kube-state",
         mode: Some(&cluster::MODE),
         words: ["always", "never"],
+        enduring: false,
         source: Some(&cluster::SOURCE),
         collectors: cluster::collectors,
+    },
+    Group {
+        part: "kube-state",
+        mode: Some(&cluster::MODE),
+        words: ["always", "never"],
+        enduring: true,
+        source: Some(&cluster::SOURCE),
+        collectors: || cluster::WATCH_COLLECTORS,
     },
 ];
 

@@ -38,8 +38,10 @@ fn metrics_md() {
     for spec in registry::specs() {
         let state = match (registry::group(spec).mode, spec.default) {
             (Some(mode), _) => {
-                let [_, off] = registry::group(spec).words;
-                format!("`--{}={off}` turns it off.", mode.name)
+                let group = registry::group(spec);
+                let [_, off] = group.words;
+                let ends = if group.enduring { "leaves it on" } else { "turns it off" };
+                format!("`--{}={off}` {ends}.", mode.name)
             }
             (None, true) => "On by default.".to_owned(),
             (None, false) => "Off by default.".to_owned(),

@@ -2,6 +2,7 @@
 
 use crate::{
     crds::Definitions,
+    facts,
     fault::{Fault, Reason},
     quota::Quota,
     shard::Shard,
@@ -28,6 +29,8 @@ use tokio::{
 pub(crate) struct Keeper {
     state: Arc<State>,
     kept: Kept,
+    /// Who else wants to know of the objects.
+    facts: Option<facts::Pods>,
     shard: Shard,
     bench: Arc<Bench>,
     /// The turn to list for the first time; given back when that has been done, or has failed.
@@ -47,6 +50,8 @@ pub(crate) enum Kept {
     Custom(Box<Customs>),
     /// Nothing but which custom resources there are.
     Definitions(Arc<Mutex<Definitions>>),
+    /// Nothing: only others are told of them.
+    Nothing,
 }
 
 /// What a custom resource needs besides.
@@ -97,11 +102,11 @@ struct First<'a>(usize, &'a Rendered);
 impl Keeper {
     pub(crate) fn new(
         state: Arc<State>,
-        (kept, shard): (Kept, Shard),
+        (kept, facts, shard): (Kept, Option<facts::Pods>, Shard),
         bench: Arc<Bench>,
         turn: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        Self { state, kept, shard, bench, turn, following: false, odd: HashSet::new() }
+        Self { state, kept, facts, shard, bench, turn, following: false, odd: HashSet::new() }
     }
 
     /// Takes an object out.
@@ -139,14 +144,20 @@ impl Sink for Keeper {
     fn list(&mut self) {
         self.following = false;
         lock(&self.state.store).begin_relist();
+        if let Some(facts) = &mut self.facts {
+            facts.list();
+        }
         match &mut self.kept {
-            Kept::Table(..) => {}
+            Kept::Table(..) | Kept::Nothing => {}
             Kept::Custom(custom) => custom.quota.list(),
             Kept::Definitions(known) => lock(known).list(),
         }
     }
 
     fn apply(&mut self, object: &[u8]) -> Option<String> {
+        if let Some(Err(error)) = self.facts.as_mut().map(|facts| facts.apply(object)) {
+            self.left_out("", &error);
+        }
         let bench = Arc::clone(&self.bench);
         let mut rendered = lock(&bench.rendered);
         let result = match &mut self.kept {
@@ -156,6 +167,7 @@ impl Sink for Keeper {
                 let result = lock(known).apply(object);
                 return self.defined(result);
             }
+            Kept::Nothing => return Identified::of(object).version.map(Cow::into_owned),
         };
         match result {
             Ok(id) if !self.shard.takes(&id.uid) => Some(id.resource_version),
@@ -163,7 +175,7 @@ impl Sink for Keeper {
                 let key = key(&id.uid, &id.namespace, &id.name);
                 let families = match &mut self.kept {
                     Kept::Custom(custom) => custom.families_of(&key),
-                    Kept::Table(..) | Kept::Definitions(_) => usize::MAX,
+                    Kept::Table(..) | Kept::Definitions(_) | Kept::Nothing => usize::MAX,
                 };
                 let mut press = lock(&bench.press);
                 let lines = First(families, &rendered);
@@ -179,7 +191,7 @@ impl Sink for Keeper {
             }
             Err(error) => {
                 // What was known of it is no longer true.
-                let Identified { metadata } = serde_json::from_slice(object).unwrap_or_default();
+                let metadata = Identified::of(object);
                 let key = metadata.key();
                 self.forget(&key);
                 self.left_out(&key, &error);
@@ -202,14 +214,20 @@ impl Sink for Keeper {
         };
         let key = metadata.key();
         self.forget(&key);
+        if let Some(facts) = &mut self.facts {
+            facts.delete(&key);
+        }
         self.odd.remove(&*key);
         metadata.version.map(Cow::into_owned)
     }
 
     fn listed(&mut self) {
         lock(&self.state.store).end_relist();
+        if let Some(facts) = &mut self.facts {
+            facts.listed();
+        }
         match &mut self.kept {
-            Kept::Table(..) => {}
+            Kept::Table(..) | Kept::Nothing => {}
             Kept::Custom(custom) => custom.quota.listed(),
             Kept::Definitions(known) => lock(known).listed(),
         }
@@ -260,6 +278,15 @@ impl Sink for Keeper {
             });
             self.bench.changed.notify_one();
         }
+    }
+}
+
+// === impl Identified ===
+
+impl<'a> Identified<'a> {
+    /// What can be read of it.
+    fn of(object: &'a [u8]) -> Identity<'a> {
+        serde_json::from_slice::<Self>(object).unwrap_or_default().metadata
     }
 }
 

@@ -11,6 +11,7 @@ pub mod access;
 pub mod api;
 mod connection;
 mod crds;
+mod facts;
 pub mod fault;
 mod frames;
 mod keeper;
@@ -49,7 +50,10 @@ pub fn environment() -> impl Iterator<Item = (&'static str, &'static Opt)> {
 
 /// The collectors of the part `kube-state`, sorted by name.
 pub fn collectors() -> &'static [&'static Spec] {
-    static COLLECTORS: LazyLock<[&Spec; 4]> =
-        LazyLock::new(|| [&*kube_state::SPEC, &own::SPEC, &leading::SPEC, &watches::SPEC]);
+    static COLLECTORS: LazyLock<[&Spec; 3]> =
+        LazyLock::new(|| [&*kube_state::SPEC, &own::SPEC, &leading::SPEC]);
     &*COLLECTORS
 }
+
+/// Those that tell of the watches, which other parts may need where nothing of the cluster is served.
+pub static WATCH_COLLECTORS: &[&Spec] = &[&watches::SPEC];

@@ -195,6 +195,11 @@ impl Role {
         matches!(self.kind, Kind::Agent { .. } | Kind::Candidate)
     }
 
+    /// Whether it knows the pods of its node apart from others.
+    pub fn has_node(&self) -> bool {
+        matches!(self.kind, Kind::Agent { .. } | Kind::Listener { .. })
+    }
+
     /// Which objects of what it watches are exported.
     pub fn shard(&self) -> Shard {
         self.shard

@@ -10,17 +10,19 @@ use crate::{
     access::Access,
     api::Api,
     crds::{self, Definitions},
+    facts,
     keeper::{Bench, Keeper, Kept},
     lease::{self, Contest, Lead, Standing},
     options,
     plan::Plan,
-    role::Part,
+    role::{Part, Watched},
     states::{Of, State, States, Status, View, lock},
     transport::Transport,
     watch,
 };
 use collect::{Call, Context, Health, Line, Result, Source, SourceSpec, Ticket};
 use kubestate::custom;
+use model::Model;
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -44,6 +46,7 @@ pub static SOURCE: SourceSpec = SourceSpec {
 };
 
 const NAME: &str = "cluster";
+const PODS: &str = "pods";
 /// First lists that run at the same time: each holds what has come of a line or a page.
 const LISTS: usize = 4;
 /// The thread's stack: objects of any depth are refused by the parser long before it is used up.
@@ -56,6 +59,7 @@ pub(crate) struct Cluster {
     server: Result<Arc<dyn Transport>, Health>,
     states: Arc<States>,
     plan: Plan,
+    model: Arc<Model>,
     /// The Lease that is contended for, where it is.
     contest: Option<Contest>,
     lead: Arc<Lead>,
@@ -95,10 +99,16 @@ impl Cluster {
         let plan = Plan::new(&cx.options, pod)?;
         let own = access.as_ref().ok().and_then(Access::namespace);
         let contest = plan.role.contends().then(|| options::contest(cx, own)).transpose()?;
-        let server = access.map(|access| Arc::new(Api::new(access)) as Arc<dyn Transport>);
+        let server = if plan.role.contends() || plan.role.watches().iter().any(is_used) {
+            access.map(|access| Arc::new(Api::new(access)) as Arc<dyn Transport>)
+        } else {
+            let mode = cx.options.text(&options::MODE);
+            let what = "nothing of the cluster is asked for; give --cluster=always or --node-name";
+            Err(Health::absent(format!("with --cluster={mode} and no node name {what}")))
+        };
         let stale = options::duration(&cx.options, &options::STALE)?;
-        let (states, lead) = (cx.shared.get(), cx.shared.get());
-        Ok(Self { server, states, plan, contest, lead, stale })
+        let (states, lead, model) = (cx.shared.get(), cx.shared.get(), cx.shared.get());
+        Ok(Self { server, states, plan, model, contest, lead, stale })
     }
 
     /// Contends for the lead, if that is its role, until `stop`.
@@ -169,6 +179,11 @@ impl Source for Cluster {
     }
 }
 
+/// Whether somebody takes what the watch gives: of what is no more than a fact, the pods of a node.
+fn is_used(watched: &Watched) -> bool {
+    watched.part != Part::Facts || watched.resource == PODS
+}
+
 fn down(line: &Line, reason: &str) {
     tracing::error!(source = NAME, reason, "the source cannot run");
     line.health(Health::down(reason));
@@ -199,6 +214,7 @@ impl<'a> Session<'a> {
 
     async fn run(mut self, transport: &Arc<dyn Transport>) {
         self.begin(transport, Part::Own);
+        self.begin(transport, Part::Facts);
         let bench = Arc::clone(&self.bench);
         let cluster = self.cluster;
         let mut standings = cluster.lead.standings();
@@ -246,7 +262,7 @@ impl<'a> Session<'a> {
     /// Begins the watches of a part.
     fn begin(&mut self, transport: &Arc<dyn Transport>, part: Part) {
         let plan = &self.cluster.plan;
-        for watched in plan.role.watches().iter().filter(|watched| watched.part == part) {
+        for watched in plan.role.watches().iter().filter(|w| w.part == part && is_used(w)) {
             if let Some(resource) = kubestate::resource(&watched.resource) {
                 let state = self.cluster.states.add(Of::Table(resource), watched);
                 self.start(transport, state);
@@ -293,9 +309,8 @@ impl<'a> Session<'a> {
     /// Whether the watches of a part run now.
     fn runs(&self, part: Part) -> bool {
         match part {
-            Part::Own => true,
+            Part::Own | Part::Facts => true,
             Part::Cluster => self.cluster_part,
-            Part::Facts => false,
         }
     }
 
@@ -351,7 +366,12 @@ impl<'a> Session<'a> {
 
     fn start(&mut self, transport: &Arc<dyn Transport>, state: Arc<State>) -> Option<AbortHandle> {
         let plan = &self.cluster.plan;
+        // Of the part of the cluster, a node's agent has the pods that no node has.
+        let pods = matches!(state.of, Of::Table(resource) if resource.name == PODS);
+        let own = pods && state.part != Part::Cluster && plan.role.has_node();
+        let facts = own.then(|| facts::Pods::new(Arc::clone(&self.cluster.model)));
         let kept = match &state.of {
+            Of::Table(_) if state.part == Part::Facts => Kept::Nothing,
             Of::Table(resource) => match plan.options(resource) {
                 Ok(options) => Kept::Table(resource, options),
                 // Start-up has looked at each.
@@ -373,7 +393,7 @@ impl<'a> Session<'a> {
         let task = self.watches.spawn(async move {
             let turn = lists.acquire_owned().await.ok();
             let target = known.target.clone();
-            let mut keeper = Keeper::new(known, (kept, shard), bench, turn);
+            let mut keeper = Keeper::new(known, (kept, facts, shard), bench, turn);
             watch::run(transport, target, &mut keeper).await;
         });
         self.running.insert(task.id(), (state, task.clone()));

@@ -85,7 +85,7 @@ impl Play {
         self.bell.ring().await;
         let mut blocks = Vec::new();
         let mut text = String::new();
-        for spec in crate::collectors() {
+        for spec in crate::collectors().iter().chain(crate::WATCH_COLLECTORS) {
             let mut collector: Box<dyn Collector> = (spec.build)(&self.cx).unwrap();
             let mut out = Writer::default();
             if let Err(error) = collector.collect(&mut out) {
@@ -168,6 +168,7 @@ const LISTED: &str = event!(
 const A: &str = event!("ADDED", object!("a"));
 const B: &str = event!("ADDED", object!("b"));
 const NODES: &str = "/api/v1/nodes";
+const PODS_PATH: &str = "/api/v1/pods";
 const MAPS: &str = "/api/v1/configmaps";
 const TWO: (&str, &str) = ("resources", "nodes,configmaps");
 
@@ -388,7 +389,7 @@ async fn a_machine_without_a_cluster_has_no_data() {
     let running = tokio::spawn(Box::new(cluster).run(line));
     bell.ring().await;
     assert!(bell.health().absent);
-    for spec in crate::collectors() {
+    for spec in crate::collectors().iter().chain(crate::WATCH_COLLECTORS) {
         let error = (spec.build)(&cx).unwrap().collect(&mut Writer::default()).unwrap_err();
         assert_eq!(error.to_string(), "no data: no kubeconfig");
     }
@@ -529,7 +530,8 @@ async fn one_leads_and_another_has_everything_ready() {
     ];
     let agent = || {
         let script = (0..3).map(|_| Step::Send(vec![A, LISTED], Then::Silence)).collect();
-        Play::with(&leases, &given, vec![(NODES, script)])
+        let pods = vec![Step::Send(vec![LISTED], Then::Silence)];
+        Play::with(&leases, &given, vec![(NODES, script), (PODS_PATH, pods)])
     };
     // Somebody else led before, and has ended.
     let mut before = Candidate::plain(&leases, "before");
@@ -548,6 +550,7 @@ async fn one_leads_and_another_has_everything_ready() {
             hybrid_cluster_lease_transitions_total 1
             hybrid_watch_objects{resource="nodes"} 1
             hybrid_watch_up{resource="nodes"} 1
+            hybrid_watch_up{resource="pods"} 1
             kube_node_created{node="a"} 1767323045
         "#]])
         .await;
@@ -557,6 +560,7 @@ async fn one_leads_and_another_has_everything_ready() {
             hybrid_cluster_lease_transitions_total 1
             hybrid_cluster_stand_by 1
             hybrid_watch_up{resource="nodes"} 1
+            hybrid_watch_up{resource="pods"} 1
         "#]])
         .await;
     // The next one has what it serves.
@@ -569,8 +573,36 @@ async fn one_leads_and_another_has_everything_ready() {
             hybrid_cluster_lease_transitions_total 2
             hybrid_watch_objects{resource="nodes"} 1
             hybrid_watch_up{resource="nodes"} 1
+            hybrid_watch_up{resource="pods"} 1
             kube_node_created{node="a"} 1767323045
         "#]])
         .await;
     second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_of_the_node_are_known_where_nothing_is_served() {
+    let pod = event!(
+        "ADDED",
+        r#"{"metadata":{"name":"web","namespace":"shop","uid":"u","resourceVersion":"8"},
+        "status":{"containerStatuses":[{"name":"app","containerID":"containerd://1"}]}}"#
+    )
+    .replace('\n', "")
+        + "\n";
+    let chunks = vec![&*pod.leak(), LISTED];
+    let play = Play::new(
+        &[("cluster", "never"), ("node-name", "here")],
+        vec![(PODS_PATH, vec![Step::Send(chunks, Then::Silence)])],
+    );
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_up{resource="pods"} 1
+    "#]])
+        .await;
+    let model = play.cx.shared.get::<model::Model>();
+    let known = model.pods().of_container("1").map(|(pod, container)| {
+        [&pod.namespace, &pod.name, &container.name].map(ToString::to_string)
+    });
+    assert_eq!(known.unwrap(), ["shop", "web", "app"]);
+    play.stop().await;
 }
