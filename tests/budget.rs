@@ -109,8 +109,8 @@ fn instructions_of_a_journal_entry() {
         let dir = tempfile::tempdir().expect("a folder");
         let number = entries.to_string();
         let make = [OsStr::new("make"), dir.path().as_os_str(), OsStr::new(&number)];
-        let made = child::run(60, Path::new(&counter.driver), &make, b"");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let out = child::run(60, Path::new(&counter.driver), &make, b"");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let read = [OsStr::new("read"), dir.path().as_os_str()];
         let said = child::run(60, Path::new(&counter.driver), &read, b"").stdout;
         let said = String::from_utf8_lossy(&said).into_owned();
