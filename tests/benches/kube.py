@@ -145,6 +145,7 @@ class Exporter:
                 self.connection.request("GET", self.path, headers=headers)
                 break
             except ConnectionRefusedError:
+                self.connection.close()
                 if self.process.poll() is not None:
                     sys.exit(f"{self.process.args} ended:\n{pathlib.Path(self.log.name).read_text(errors='replace')}")
                 time.sleep(0.01)
@@ -276,11 +277,14 @@ def agent(exporter):
     return {"node agent: pods served": served, "node agent: memory": exporter.memory(), "node agent: memory peak": exporter.memory("VmHWM")}
 
 
-def held_lease(cluster):
-    """Another process leads: an agent of a node is measured, and not the one that leads."""
-    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "hybrid-exporter", "namespace": "default", "uid": pods.uid("lease"), "creationTimestamp": pods.SECOND},
-             "spec": {"holderIdentity": "another", "leaseDurationSeconds": 86400, "acquireTime": "2026-01-02T03:04:05.000000Z", "renewTime": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())}}
-    cluster.etcd.put([("/registry/leases/default/hybrid-exporter", json.dumps(lease))])
+def held_leases(cluster):
+    """Others lead and stand by: an agent of a node is measured, and nothing else."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
+    for name in ("hybrid-exporter", "hybrid-exporter-standby"):
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                 "metadata": {"name": name, "namespace": "default", "uid": pods.uid(name), "creationTimestamp": pods.SECOND},
+                 "spec": {"holderIdentity": "another", "leaseDurationSeconds": 86400, "acquireTime": now, "renewTime": now}}
+        cluster.etcd.put([(f"/registry/leases/default/{name}", json.dumps(lease))])
 
 
 def our_binary():
@@ -339,7 +343,7 @@ def main():
         if columns:
             exceeded |= show(f"{args.pods} pods", TABLE, columns)
         if "node" in only:
-            held_lease(cluster)
+            held_leases(cluster)
             node = pods.node_name(0)
             columns = {
                 "kube-state-metrics": run(theirs(cluster, ["--resources=pods", f"--node={node}"]), agent),
