@@ -2,6 +2,8 @@
 //! valgrind over what is the same on every machine. `tests/budget.tsv` has the budgets; `UPDATE_EXPECT=1` writes them anew.
 #![expect(clippy::disallowed_methods, reason = "the test reads the environment, and blesses")]
 
+mod kube;
+
 use crate::support::{child, program, read, root, skip};
 use std::{
     env,
