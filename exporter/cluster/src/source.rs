@@ -51,6 +51,8 @@ const PODS: &str = "pods";
 const LISTS: usize = 4;
 /// The thread's stack: objects of any depth are refused by the parser long before it is used up.
 const STACK: usize = 1 << 20;
+/// The pause before a watch that panicked is begun anew: the same object may be there again.
+const AGAIN: Duration = Duration::from_secs(10);
 /// Faults that come together are told together.
 const TOGETHER: Duration = Duration::from_millis(500);
 
@@ -99,10 +101,12 @@ impl Cluster {
         let plan = Plan::new(&cx.options, pod)?;
         let own = access.as_ref().ok().and_then(Access::namespace);
         let contest = plan.role.contends().then(|| options::contest(cx, own)).transpose()?;
+        let mode = cx.options.text(&options::MODE);
         let server = if plan.role.contends() || plan.role.watches().iter().any(is_used) {
-            access.map(|access| Arc::new(Api::new(access)) as Arc<dyn Transport>)
+            let server = access.map(|access| Arc::new(Api::new(access)) as Arc<dyn Transport>);
+            // Who must serve the cluster and cannot is not well.
+            server.map_err(|health| Health { absent: health.absent && mode != "always", ..health })
         } else {
-            let mode = cx.options.text(&options::MODE);
             let what = "nothing of the cluster is asked for; give --cluster=always or --node-name";
             Err(Health::absent(format!("with --cluster={mode} and no node name {what}")))
         };
@@ -265,7 +269,7 @@ impl<'a> Session<'a> {
         for watched in plan.role.watches().iter().filter(|w| w.part == part && is_used(w)) {
             if let Some(resource) = kubestate::resource(&watched.resource) {
                 let state = self.cluster.states.add(Of::Table(resource), watched);
-                self.start(transport, state);
+                self.start(transport, state, Duration::ZERO);
             }
         }
         if plan.customs.are_wanted() {
@@ -273,7 +277,7 @@ impl<'a> Session<'a> {
             for watched in plan.role.custom(crds::API, false).iter().filter(|w| w.part == part) {
                 let state = self.cluster.states.add(Of::Definitions { configured }, watched);
                 self.discovery = Some(Arc::clone(&state));
-                self.start(transport, state);
+                self.start(transport, state, Duration::ZERO);
             }
         }
     }
@@ -346,8 +350,8 @@ impl<'a> Session<'a> {
                 for watched in plan.role.custom(api, custom.namespaced) {
                     if self.runs(watched.part) {
                         let state = states.add(Of::Custom(Arc::clone(&resource)), &watched);
-                        watches
-                            .extend(self.start(transport, Arc::clone(&state)).map(|t| (state, t)));
+                        let task = self.start(transport, Arc::clone(&state), Duration::ZERO);
+                        watches.extend(task.map(|task| (state, task)));
                     }
                 }
                 let families = resource.configured();
@@ -364,7 +368,13 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn start(&mut self, transport: &Arc<dyn Transport>, state: Arc<State>) -> Option<AbortHandle> {
+    /// Begins a watch after a pause.
+    fn start(
+        &mut self,
+        transport: &Arc<dyn Transport>,
+        state: Arc<State>,
+        pause: Duration,
+    ) -> Option<AbortHandle> {
         let plan = &self.cluster.plan;
         // Of the part of the cluster, a node's agent has the pods that no node has.
         let pods = matches!(state.of, Of::Table(resource) if resource.name == PODS);
@@ -391,6 +401,7 @@ impl<'a> Session<'a> {
         let shard = self.cluster.plan.role.shard();
         let (bench, known) = (Arc::clone(&self.bench), Arc::clone(&state));
         let task = self.watches.spawn(async move {
+            time::sleep(pause).await;
             let turn = lists.acquire_owned().await.ok();
             let target = known.target.clone();
             let mut keeper = Keeper::new(known, (kept, facts, shard), bench, turn);
@@ -416,7 +427,7 @@ impl<'a> Session<'a> {
         }
         tracing::error!(resource = &*state.name, "a watch panicked; please report it");
         state.reset();
-        let task = self.start(transport, Arc::clone(&state));
+        let task = self.start(transport, Arc::clone(&state), AGAIN);
         let mut watches = self.customs.values_mut().flatten();
         if let Some(watch) = watches.find(|(known, _)| Arc::ptr_eq(known, &state)) {
             watch.1 = task.unwrap_or_else(|| watch.1.clone());
@@ -491,12 +502,7 @@ impl<'a> Session<'a> {
         }
         for (error, resources) in by_reason {
             let resources = resources.join(",");
-            tracing::warn!(
-                source = NAME,
-                resources,
-                error,
-                "watches fail; their last state stands"
-            );
+            tracing::warn!(source = NAME, resources, error, "watches fail");
         }
         let well: Vec<_> = self
             .told

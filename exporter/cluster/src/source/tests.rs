@@ -397,6 +397,16 @@ async fn a_machine_without_a_cluster_has_no_data() {
     running.await.unwrap();
 }
 
+#[tokio::test]
+async fn who_must_serve_a_cluster_and_knows_none_is_not_well() {
+    for (mode, absent) in [("auto", true), ("always", false)] {
+        let cluster = Cluster::new(&context(&[("cluster", mode)])).unwrap();
+        let health = cluster.server.err().unwrap();
+        assert_eq!(health.absent, absent, "{mode}: {}", health.reason);
+        assert!(absent || health.reason.contains("--kubeconfig"), "{}", health.reason);
+    }
+}
+
 macro_rules! definition {
     ($kind:literal, $plural:literal) => {
         event!(
