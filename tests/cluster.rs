@@ -9,9 +9,16 @@ mod three;
 
 use crate::{
     ground::cluster::Cluster,
-    support::{child::wait, skip},
+    support::{
+        child::{self, Child, wait},
+        skip,
+    },
 };
-use std::time::Duration;
+use std::{
+    net::{TcpListener, TcpStream},
+    path::Path,
+    time::Duration,
+};
 
 #[test]
 fn nodes_that_kwok_plays() {
@@ -29,4 +36,19 @@ fn nodes_that_kwok_plays() {
     });
     let nodes = cluster.kubectl(&["get", "nodes", "--no-headers"], "");
     assert_eq!(nodes.lines().filter(|line| line.contains(" Ready ")).count(), 50, "{nodes}");
+}
+
+/// Starts kube-state-metrics on free ports; it takes no port 0.
+fn kube_state_metrics(path: &Path, flags: &[&str]) -> (Child, String) {
+    let free = || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.local_addr().expect("an address").port().to_string()
+    };
+    let (port, own) = (free(), free());
+    let (port_flag, own_flag) = (format!("--port={port}"), format!("--telemetry-port={own}"));
+    let own = ["--host=127.0.0.1", "--telemetry-host=127.0.0.1", &port_flag, &own_flag];
+    let child = Child::start(path, &[flags, &own].concat());
+    let address = format!("127.0.0.1:{port}");
+    wait("the peer to listen", child::READY, || TcpStream::connect(&address).ok());
+    (child, address)
 }

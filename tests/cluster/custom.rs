@@ -1,21 +1,17 @@
 //! Custom resources of a real API server beside what kube-state-metrics shows of them under the same
 //! configuration; definitions that come and go while the exporter runs, and nothing else moves.
 
+use super::kube_state_metrics;
 use crate::{
     ground::cluster::Cluster,
     support::{
-        child::{Child, exporter, wait},
+        child::{exporter, wait},
         client, peer,
         scrape::{Scrape, Series, show},
         skip,
     },
 };
-use std::{
-    collections::BTreeMap,
-    net::{TcpListener, TcpStream},
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 /// Wide enough for any machine: a hang ends here.
 const LONG: Duration = Duration::from_mins(2);
@@ -204,19 +200,4 @@ fn samples_are_those_of_kube_state_metrics_and_definitions_come_and_go() {
         let gone = of(&text, &["other_"]).is_empty();
         (gone && scrape.value("hybrid_watch_up", &watched).is_none()).then_some(())
     });
-}
-
-/// Starts the peer on free ports; it takes no port 0.
-fn kube_state_metrics(path: &Path, flags: &[&str]) -> (Child, String) {
-    let free = || {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.local_addr().expect("an address").port().to_string()
-    };
-    let (port, own) = (free(), free());
-    let (port_flag, own_flag) = (format!("--port={port}"), format!("--telemetry-port={own}"));
-    let own = ["--host=127.0.0.1", "--telemetry-host=127.0.0.1", &port_flag, &own_flag];
-    let child = Child::start(path, &[flags, &own].concat());
-    let address = format!("127.0.0.1:{port}");
-    wait("the peer to listen", LONG, || TcpStream::connect(&address).ok());
-    (child, address)
 }

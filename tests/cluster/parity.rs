@@ -2,10 +2,11 @@
 //! objects of all 39 resources, with a status, everything opted in and every label allowed. Each sample
 //! that is not the same is told here, and its family in `exporter/kube/exceptions.tsv`.
 
+use super::kube_state_metrics;
 use crate::{
     ground::cluster::Cluster,
     support::{
-        child::{Child, exporter, wait},
+        child::{exporter, wait},
         client, peer, read, root,
         scrape::{Scrape, Series, show},
         skip,
@@ -14,8 +15,6 @@ use crate::{
 use expect_test::expect;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::TcpListener,
-    path::Path,
     time::Duration,
 };
 
@@ -133,20 +132,6 @@ fn resources() -> String {
         .collect();
     assert_eq!(names.len(), 39, "{names:?}");
     names.into_iter().collect::<Vec<_>>().join(",")
-}
-
-/// Starts the peer on free ports; it takes no port 0.
-fn kube_state_metrics(path: &Path, flags: &[&str]) -> (Child, String) {
-    let free = || {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.local_addr().expect("an address").port().to_string()
-    };
-    let (port, own) = (free(), free());
-    let (port_flag, own_flag) = (format!("--port={port}"), format!("--telemetry-port={own}"));
-    let own = ["--host=127.0.0.1", "--telemetry-host=127.0.0.1", &port_flag, &own_flag];
-    let mut child = Child::start(path, &[flags, &own].concat());
-    child.wait_for("its own port", |line| line.contains("Active resources").then_some(()));
-    (child, format!("127.0.0.1:{port}"))
 }
 
 /// Whether a series is another in each scrape: the API server renews its own Lease.

@@ -13,6 +13,7 @@
 use crate::{
     access::{Server, access},
     fault::{Fault, Reason},
+    states::lock,
     tls,
 };
 use bytes::Bytes;
@@ -29,7 +30,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -400,10 +401,6 @@ fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
             tracing::debug!(error = chain(&error), "a connection to the API server ended");
         }
     });
-}
-
-fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An error with its causes: hyper's own words are "client error (Connect)".
