@@ -13,7 +13,7 @@ use cluster::{
     api::Api,
     fault::{Fault, Reason},
     transport::Transport,
-    watch::{self, Request, Sink, Target},
+    watch::{self, Extent, Request, Sink, Target},
 };
 use collect::Options;
 use http::Method;
@@ -296,7 +296,7 @@ fn watch(config: &Path) -> Receiver<Told> {
             let target = |fields: &str| Target {
                 path: "/api/v1/namespaces/default/configmaps".to_owned(),
                 fields: fields.to_owned(),
-                metadata_only: false,
+                extent: Extent::Whole,
             };
             for number in 1..WATCHES {
                 let (api, target) = (Arc::clone(&api), target(&format!("metadata.name=n{number}")));

@@ -29,7 +29,7 @@ use crate::{
     fault::{Fault, Reason},
     transport::Transport,
     uptime::{Machine, Uptime},
-    watch::{self, Request, Sink, Target},
+    watch::{self, Extent, Request, Sink, Target},
 };
 use claim::{Claim, Report, Sight, Terms, Window};
 use collect::Clock;
@@ -191,7 +191,7 @@ fn follow(
     let (tell, sight) = sync::watch::channel(Sight::Unknown);
     let transport = Arc::clone(transport);
     let fields = format!("metadata.name={}", terms.name);
-    let target = Target { path: terms.leases, fields, metadata_only: false };
+    let target = Target { path: terms.leases, fields, extent: Extent::Whole };
     let watch = Box::pin(async move {
         let mut follower = Follower { tell, found: false };
         watch::run(transport, target, &mut follower).await;

@@ -29,6 +29,7 @@ mod scripted;
 pub mod shard;
 mod source;
 mod states;
+mod table;
 mod tls;
 pub mod transport;
 pub mod uptime;

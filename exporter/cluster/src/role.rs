@@ -9,7 +9,10 @@
 //! denylist. `--namespaces` watches each of its namespaces by itself. Neither touches what lives in no
 //! namespace.
 
-use crate::{shard::Shard, watch::Target};
+use crate::{
+    shard::Shard,
+    watch::{Extent, Target},
+};
 use kubestate::{Error, Resource};
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
@@ -143,7 +146,7 @@ impl Scope {
 
     /// The targets that cover a resource under `api`, such as `/api/v1`, as far as `fields` select it.
     fn targets(&self, api: &str, plural: &str, namespaced: bool, fields: &str) -> Vec<Target> {
-        let target = |path, fields| Target { path, fields, metadata_only: false };
+        let target = |path, fields| Target { path, fields, extent: Extent::Whole };
         if !namespaced {
             return vec![target(format!("{api}/{plural}"), fields.to_owned())];
         }
@@ -269,7 +272,7 @@ impl Role {
     fn add(&self, watches: &mut Vec<Watched>, (of, fields, part): (&Resource, &str, Part)) {
         let api = prefix(of.group, of.version);
         for target in self.scope.targets(&api, of.name, of.namespaced, fields) {
-            let target = Target { metadata_only: of.metadata_only, ..target };
+            let target = Target { extent: of.extent, ..target };
             watches.push(Watched { resource: of.name.to_owned(), part, target });
         }
     }

@@ -10,9 +10,11 @@
 use crate::{
     fault::{Fault, Reason},
     frames::{Event, Frames, Kind},
+    table::{self, Columns},
     transport::{Stream, Transport},
 };
 use bytes::Bytes;
+pub use kubestate::Extent;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{
@@ -51,8 +53,8 @@ pub struct Target {
     pub path: String,
     /// A field selector, or nothing.
     pub fields: String,
-    /// Whether metadata alone are asked for (`PartialObjectMetadata`).
-    pub metadata_only: bool,
+    /// How much of each object is asked for.
+    pub extent: Extent,
 }
 
 /// Who takes what a watch gives.
@@ -106,6 +108,8 @@ enum Streams {
 struct Open {
     stream: Box<dyn Stream>,
     frames: Frames,
+    /// Of a stream of tables.
+    columns: Columns,
 }
 
 /// The pause after a failure.
@@ -178,7 +182,7 @@ impl<S: Sink> Watch<'_, S> {
             };
             self.sink.heard(Instant::now());
             open.frames.feed(&chunk, |line| {
-                if event(line, self.sink, &mut self.version)? {
+                if event(line, &mut open.columns, self.sink, &mut self.version)? {
                     // Before the events behind it.
                     listed = true;
                     self.sink.listed();
@@ -193,10 +197,14 @@ impl<S: Sink> Watch<'_, S> {
     }
 
     async fn page_list(&mut self) -> Result<(), Fault> {
-        let accept = if self.target.metadata_only {
-            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-        } else {
-            "application/json"
+        // Never the rest, also where the server has no tables.
+        let accept = match self.target.extent {
+            Extent::Whole => "application/json",
+            Extent::Metadata => "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+            Extent::Typed => {
+                "application/json;as=Table;g=meta.k8s.io;v=v1,\
+                 application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+            }
         };
         self.sink.list();
         let (mut next, mut text) = (String::new(), Vec::new());
@@ -219,6 +227,12 @@ impl<S: Sink> Watch<'_, S> {
             self.sink.heard(Instant::now());
             let page: Page<'_> = serde_json::from_slice(&text)
                 .map_err(|error| Fault::new(Reason::Malformed, format!("a list: {error}")))?;
+            if page.kind.as_deref() == Some(table::KIND) {
+                Columns::new(self.target.extent).each(&text, |object| {
+                    self.sink.apply(object);
+                    Ok(())
+                })?;
+            }
             for item in page.items.unwrap_or_default() {
                 self.sink.apply(item.get().as_bytes());
             }
@@ -263,7 +277,7 @@ impl<S: Sink> Watch<'_, S> {
         while let Some(chunk) = open.chunk(SILENCE).await? {
             self.sink.heard(Instant::now());
             open.frames.feed(&chunk, |line| {
-                event(line, self.sink, &mut self.version)?;
+                event(line, &mut open.columns, self.sink, &mut self.version)?;
                 Ok(())
             })?;
         }
@@ -272,10 +286,13 @@ impl<S: Sink> Watch<'_, S> {
 
     /// Opens a stream of events from where we are.
     async fn open(&mut self, more: &str) -> Result<Open, Fault> {
-        let accept = if self.target.metadata_only {
-            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-        } else {
-            "application/json"
+        let accept = match self.target.extent {
+            Extent::Whole => "application/json",
+            Extent::Metadata => "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+            Extent::Typed => {
+                "application/json;as=Table;g=meta.k8s.io;v=v1,\
+                 application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+            }
         };
         let mut path = self.query();
         let seconds = STREAM.as_secs();
@@ -288,7 +305,8 @@ impl<S: Sink> Watch<'_, S> {
         let stream = self.transport.get(&path, accept).await?;
         self.sink.asked(Request::Watch);
         self.sink.heard(Instant::now());
-        Ok(Open { stream, frames: Frames::default() })
+        let columns = Columns::new(self.target.extent);
+        Ok(Open { stream, frames: Frames::default(), columns })
     }
 
     /// The path up to the first parameter that differs from request to request.
@@ -299,21 +317,46 @@ impl<S: Sink> Watch<'_, S> {
             escape(&mut path, &self.target.fields);
             path.push('&');
         }
+        if self.target.extent == Extent::Typed {
+            path.push_str("includeObject=Metadata&");
+        }
         path
     }
 }
 
 /// Gives an event to the sink; whether it ends the list.
-fn event<S: Sink>(line: &[u8], sink: &mut S, version: &mut String) -> Result<bool, Fault> {
+fn event<S: Sink>(
+    line: &[u8],
+    columns: &mut Columns,
+    sink: &mut S,
+    version: &mut String,
+) -> Result<bool, Fault> {
     if line.is_empty() {
         return Ok(false);
     }
     let Event { kind, object } = Event::parse(line)?;
+    if kind == Kind::Error {
+        return Err(Fault::of_event(object));
+    }
+    let mut last = false;
+    columns.each(object, |object| {
+        last |= take(kind, object, sink, version)?;
+        Ok(())
+    })?;
+    Ok(last)
+}
+
+/// Gives an object of an event to the sink; whether it marks the list's end.
+fn take<S: Sink>(
+    kind: Kind,
+    object: &[u8],
+    sink: &mut S,
+    version: &mut String,
+) -> Result<bool, Fault> {
     let new = match kind {
         Kind::Added | Kind::Modified => sink.apply(object),
         Kind::Deleted => sink.delete(object),
-        Kind::Error => return Err(Fault::of_event(object)),
-        Kind::Other => None,
+        Kind::Other | Kind::Error => None,
         Kind::Bookmark => {
             let mark: Bookmark<'_> = serde_json::from_slice(object)
                 .map_err(|error| Fault::new(Reason::Malformed, format!("a bookmark: {error}")))?;
@@ -383,6 +426,8 @@ fn escape(path: &mut String, value: &str) {
 /// A page of a list, its objects unread.
 #[derive(Deserialize)]
 struct Page<'a> {
+    #[serde(borrow)]
+    kind: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     metadata: ListMeta<'a>,
     #[serde(borrow)]

@@ -35,6 +35,6 @@ mod wire;
 
 pub use error::Error;
 pub use rendered::Rendered;
-pub use resource::{Declared, ObjectKey, Resource, Stability};
+pub use resource::{Declared, Extent, ObjectKey, Resource, Stability};
 pub use resources::{RESOURCES, resource};
 pub use settings::{FamilyFilter, RenderOptions, Settings};

@@ -24,11 +24,23 @@ pub struct Resource {
     pub namespaced: bool,
     /// Whether kube-state-metrics watches it by default.
     pub default: bool,
-    /// Whether only `metadata` may be asked for (`PartialObjectMetadata`), because the rest holds
-    /// secrets.
-    pub metadata_only: bool,
+    /// How much of its objects may be asked for.
+    pub extent: Extent,
     pub(crate) table: &'static dyn Table,
     pub(crate) families: OnceLock<Vec<Family>>,
+}
+
+/// How much of an object is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    #[default]
+    Whole,
+    /// `metadata` alone (`PartialObjectMetadata`), because the rest holds secrets.
+    Metadata,
+    /// `metadata` and the `type` beside it, which tables of the API server (`meta.k8s.io/v1` Table) have
+    /// without the rest.
+    Typed,
 }
 
 /// A family as it is declared: what the tables say beside its name.
@@ -163,7 +175,7 @@ impl Resource {
             kind,
             namespaced: true,
             default: true,
-            metadata_only: false,
+            extent: Extent::Whole,
             table,
             families: OnceLock::new(),
         }
@@ -181,9 +193,9 @@ impl Resource {
         self
     }
 
-    /// The resource, as one of which nothing but `metadata` is asked for.
-    pub(crate) const fn metadata_only(mut self) -> Self {
-        self.metadata_only = true;
+    /// The resource, as one of which no more is asked for.
+    pub(crate) const fn extent(mut self, extent: Extent) -> Self {
+        self.extent = extent;
         self
     }
 

@@ -20,8 +20,8 @@ fn check(given: Given, expected: &Expect) {
     let mut text = format!("{role}; contends: {}\n", role.contends());
     let widgets = role.custom(["example.com", "v1", "widgets"], true);
     for Watched { resource, part, target } in role.watches().into_iter().chain(widgets) {
-        let Target { path, fields, metadata_only } = target;
-        let meta = if metadata_only { " (metadata)" } else { "" };
+        let Target { path, fields, extent } = target;
+        let meta = if extent == Extent::Metadata { " (metadata)" } else { "" };
         let line = format!("{part:?} {resource}{meta}: {path} {fields}");
         writeln!(text, "{}", line.trim_end()).unwrap();
     }

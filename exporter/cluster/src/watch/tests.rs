@@ -78,7 +78,7 @@ async fn play(target: Target, script: Vec<Step>, expected: Expect) -> Duration {
 }
 
 fn pods() -> Target {
-    Target { path: "/api/v1/pods".into(), fields: String::new(), metadata_only: false }
+    Target { path: "/api/v1/pods".into(), fields: String::new(), extent: Extent::Whole }
 }
 
 fn gone() -> Fault {
@@ -152,7 +152,7 @@ async fn the_list_ends_once() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_does_not_stream_lists_gives_pages() {
     let refused = Fault::new(Reason::Refused, "HTTP 422: sendInitialEvents is forbidden");
-    let target = Target { metadata_only: true, ..pods() };
+    let target = Target { extent: Extent::Metadata, ..pods() };
     let page = r#"{"metadata":{"resourceVersion":"7","continue":"a=b"},"items":[
         {"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"#;
     let last = r#"{"metadata":{"resourceVersion":"7","continue":""},"items":null}"#;
@@ -180,6 +180,59 @@ async fn a_server_that_does_not_stream_lists_gives_pages() {
         listed
         List succeeded
         then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+    "#]]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn tables_are_asked_for_and_taken_row_by_row() {
+    let target = Target { extent: Extent::Typed, path: "/api/v1/secrets".into(), ..pods() };
+    let listed = concat!(
+        r#"{"type":"ADDED","object":{"kind":"Table","metadata":{"resourceVersion":"3"},"#,
+        r#""columnDefinitions":[{"name":"Name"},{"name":"Type"}],"rows":[{"cells":["a","Opaque"],"#,
+        r#""object":{"metadata":{"name":"a","resourceVersion":"3"}}}]}}"#,
+        "\n",
+        r#"{"type":"ADDED","object":{"kind":"Table","columnDefinitions":null,"rows":[{"cells":["b"]}]}}"#,
+        "\n",
+        r#"{"type":"BOOKMARK","object":{"kind":"Table","metadata":{"resourceVersion":"9"},"#,
+        r#""columnDefinitions":null,"rows":[{"cells":["","",0,"<unknown>"],"object":{"metadata":"#,
+        r#"{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}}}]}}"#,
+        "\n",
+        r#"{"type":"DELETED","object":{"kind":"Table","rows":[{"cells":["a"],"object":{"metadata":"#,
+        r#"{"name":"a","resourceVersion":"10"}}}]}}"#,
+        "\n"
+    );
+    let page = r#"{"kind":"Table","metadata":{"resourceVersion":"11","continue":"c"},"columnDefinitions":
+        [{"name":"Type"}],"rows":[{"cells":["x"],"object":{"metadata":{"name":"d"}}},7]}"#;
+    // One that knows no tables.
+    let plain = r#"{"metadata":{"resourceVersion":"12"},"items":[{"metadata":{"name":"e"}}]}"#;
+    let script = vec![
+        Step::Send(vec![listed], Then::End),
+        Step::Refuse(gone()),
+        Step::Refuse(Fault::new(Reason::Refused, "HTTP 422")),
+        Step::Send(vec![page], Then::End),
+        Step::Send(vec![plain], Then::End),
+    ];
+    play(target, script, expect![[r#"
+        GET /api/v1/secrets?includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        Watch succeeded
+        list
+        apply a
+        apply: missing field `metadata` at line 1 column 15
+        listed
+        delete a
+        List succeeded
+        GET /api/v1/secrets?includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=10;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        Watch failed: gone: too old
+        GET /api/v1/secrets?includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        list
+        GET /api/v1/secrets?includeObject=Metadata&limit=100;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
+        apply d
+        apply: invalid type: integer `7`, expected struct Object at line 1 column 1
+        GET /api/v1/secrets?includeObject=Metadata&limit=100&continue=c;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
+        apply e
+        listed
+        List succeeded
+        then GET /api/v1/secrets?includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=12;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
     "#]]).await;
 }
 

@@ -1,7 +1,7 @@
 //! `v1` `ConfigMaps`: that they are there. Their contents are never asked for.
 
 use crate::{
-    Resource, metadata,
+    Extent, Resource, metadata,
     resource::{
         Families,
         Identity::{Name, Namespace},
@@ -18,7 +18,7 @@ pub(super) static CONFIGMAPS: Resource = Resource::new(
         families: &[FAMILIES],
     },
 )
-.metadata_only();
+.extent(Extent::Metadata);
 
 narrow! {
     struct ConfigMap<'a> {
@@ -37,7 +37,7 @@ const FAMILIES: &[Metric<ConfigMap<'static>>] = &[
 
 #[cfg(test)]
 mod tests {
-    use crate::{resource, testing::expose};
+    use crate::{Extent, resource, testing::expose};
     use expect_test::expect;
 
     #[test]
@@ -59,8 +59,10 @@ metadata: {name: settings, namespace: shop, resourceVersion: "812", creationTime
 
     #[test]
     fn only_metadata_is_asked_for() {
-        let only = |name| resource(name).expect(name).metadata_only;
-        assert!(only("configmaps") && only("secrets") && !only("pods"));
+        let extent = |name| resource(name).expect(name).extent;
+        assert_eq!(extent("configmaps"), Extent::Metadata);
+        assert_eq!(extent("secrets"), Extent::Typed);
+        assert_eq!(extent("pods"), Extent::Whole);
     }
 
     #[test]

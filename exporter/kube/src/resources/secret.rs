@@ -1,11 +1,12 @@
 //! `v1` Secrets: that they are there, and what owns them. Their contents are never asked for.
 //!
-//! The type stands beside `metadata`, so that it is known only where what lists the objects gives it
-//! along. A table of the API server (`as=Table;v=v1;g=meta.k8s.io`) has it in its column Type, in
-//! lists and in watches, beside the metadata and without the contents.
+//! The type stands beside `metadata`, which alone would be without it. A table of the API server
+//! (`as=Table;v=v1;g=meta.k8s.io`) has it in its column Type, in lists and in watches, beside the
+//! metadata and without the contents; a server without tables gives no type, and then there is no line
+//! of it.
 
 use crate::{
-    Resource, metadata,
+    Extent, Resource, metadata,
     resource::{
         Families,
         Identity::{Name, Namespace},
@@ -22,7 +23,7 @@ pub(super) static SECRETS: Resource = Resource::new(
         families: &[FAMILIES],
     },
 )
-.metadata_only();
+.extent(Extent::Typed);
 
 narrow! {
     struct Secret<'a> {
