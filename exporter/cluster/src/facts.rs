@@ -1,238 +1,173 @@
-//! What other parts are told of this node's pods: names, and the ids of their containers.
+//! What the model is told of the cluster's objects: of this node's pods, of its Node, and of Services and
+//! their `EndpointSlices`.
 //!
-//! The model learns of a list when it is whole, so that nobody takes a pod for gone which has not come yet;
-//! and forgets nothing where the API server is away, as the pods go on running then.
+//! The model learns of a list when it is whole, so that nobody takes an object for gone which has not come
+//! yet; and forgets nothing where the API server is away, as pods and Services go on then. What a watch
+//! told goes with it: who does not lead any more knows no Services.
 
-use model::{Container, ContainerKind, Model, Pod};
+mod endpointslice;
+mod node;
+mod pod;
+mod service;
+
+use kubestate::Resource;
+use model::{EndpointSlices, Model, OwnNode, Pods, Services};
 use serde::Deserialize;
 use std::{
     borrow::Cow,
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
+    collections::BTreeSet,
+    sync::{Arc, RwLockWriteGuard},
 };
 
-/// Tells the model of the pods of one watch.
-#[derive(Debug)]
-pub(crate) struct Pods {
+/// Tells the model of the objects of one watch.
+pub(crate) trait Tell: Send {
+    /// A list begins.
+    fn list(&mut self);
+    /// Takes an object's JSON.
+    fn apply(&mut self, json: &[u8]) -> serde_json::Result<()>;
+    /// An object is gone.
+    fn delete(&mut self, uid: &str);
+    /// The list is whole.
+    fn listed(&mut self);
+}
+
+/// A table of the model.
+trait Table: Sized {
+    type Fact: Send;
+
+    fn of(model: &Model) -> RwLockWriteGuard<'_, Self>;
+    /// Reads an object: its uid, and what is known by it.
+    fn read(json: &[u8]) -> serde_json::Result<(Arc<str>, Self::Fact)>;
+    fn told(&self) -> bool;
+    fn note(&mut self, uid: &Arc<str>, fact: Self::Fact);
+    fn lose(&mut self, uid: &str);
+    fn replace(&mut self, all: Vec<(Arc<str>, Self::Fact)>);
+    /// Where nothing is left, nobody tells any more.
+    fn end(&mut self);
+}
+
+/// The writers of a table under the names that it has for them itself.
+macro_rules! forwards {
+    ($fact:ty) => {
+        fn told(&self) -> bool {
+            self.is_told()
+        }
+
+        fn note(&mut self, uid: &Arc<str>, fact: $fact) {
+            self.apply(uid, fact);
+        }
+
+        fn lose(&mut self, uid: &str) {
+            self.delete(uid);
+        }
+
+        fn replace(&mut self, all: Vec<(Arc<str>, $fact)>) {
+            self.reset(all);
+        }
+
+        fn end(&mut self) {
+            if self.is_empty() {
+                self.forget();
+            }
+        }
+    };
+}
+use forwards;
+
+struct Teller<T: Table> {
     model: Arc<Model>,
     /// What the watch has told.
     known: BTreeSet<Arc<str>>,
     /// What has come of a list that is not whole yet.
-    list: Option<Vec<(Arc<str>, Pod)>>,
+    list: Option<Vec<(Arc<str>, T::Fact)>>,
 }
 
-/// On the mirror of a pod that the kubelet read from a file: the uid under which that runs.
-const CONFIG_HASH: &str = "kubernetes.io/config.hash";
-
-#[derive(Deserialize)]
-struct Object<'a> {
-    #[serde(borrow)]
-    metadata: Metadata<'a>,
-    #[serde(borrow, default)]
-    status: Option<Status<'a>>,
-}
-
+/// `metadata`, as far as facts have it.
 #[derive(Deserialize)]
 struct Metadata<'a> {
     #[serde(borrow)]
     uid: Cow<'a, str>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     namespace: Cow<'a, str>,
     #[serde(borrow)]
     name: Cow<'a, str>,
-    #[serde(borrow, default)]
-    annotations: Option<HashMap<Cow<'a, str>, Cow<'a, str>>>,
 }
 
-#[derive(Default, Deserialize)]
-struct Status<'a> {
-    #[serde(rename = "containerStatuses", borrow, default)]
-    normal: Option<Vec<ContainerStatus<'a>>>,
-    #[serde(rename = "initContainerStatuses", borrow, default)]
-    init: Option<Vec<ContainerStatus<'a>>>,
-    #[serde(rename = "ephemeralContainerStatuses", borrow, default)]
-    ephemeral: Option<Vec<ContainerStatus<'a>>>,
+/// Who tells the model of a resource's objects, if anybody does. Of pods and Nodes only those of this
+/// process's own `node` are facts.
+pub(crate) fn of(resource: &Resource, node: bool, model: &Arc<Model>) -> Option<Box<dyn Tell>> {
+    let model = Arc::clone(model);
+    match resource.name {
+        "pods" if node => Some(Box::new(Teller::<Pods>::new(model))),
+        "nodes" if node => Some(Box::new(Teller::<OwnNode>::new(model))),
+        "services" => Some(Box::new(Teller::<Services>::new(model))),
+        "endpointslices" => Some(Box::new(Teller::<EndpointSlices>::new(model))),
+        _ => None,
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ContainerStatus<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(borrow, default)]
-    image: Cow<'a, str>,
-    #[serde(rename = "containerID", borrow, default)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    last_state: Option<LastState<'a>>,
-}
+// === impl Teller ===
 
-#[derive(Deserialize)]
-struct LastState<'a> {
-    #[serde(borrow, default)]
-    terminated: Option<Terminated<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Terminated<'a> {
-    #[serde(rename = "containerID", borrow, default)]
-    id: Option<Cow<'a, str>>,
-}
-
-// === impl Pods ===
-
-impl Pods {
-    pub(crate) fn new(model: Arc<Model>) -> Self {
+impl<T: Table> Teller<T> {
+    fn new(model: Arc<Model>) -> Self {
         Self { model, known: BTreeSet::new(), list: None }
     }
+}
 
-    /// A list begins.
-    pub(crate) fn list(&mut self) {
+impl<T: Table> Tell for Teller<T> {
+    fn list(&mut self) {
         self.list = Some(Vec::new());
     }
 
-    /// Takes a pod's JSON.
-    pub(crate) fn apply(&mut self, json: &[u8]) -> serde_json::Result<()> {
-        let (uid, pod) = pod(&serde_json::from_slice(json)?);
+    fn apply(&mut self, json: &[u8]) -> serde_json::Result<()> {
+        let (uid, fact) = T::read(json)?;
         if let Some(list) = &mut self.list {
-            list.push((uid, pod));
+            list.push((uid, fact));
         } else {
-            self.model.pods_mut().apply(&uid, pod);
+            T::of(&self.model).note(&uid, fact);
             self.known.insert(uid);
         }
         Ok(())
     }
 
-    /// A pod is gone.
-    pub(crate) fn delete(&mut self, uid: &str) {
+    fn delete(&mut self, uid: &str) {
         if self.known.remove(uid) {
-            self.model.pods_mut().delete(uid);
+            T::of(&self.model).lose(uid);
         }
     }
 
-    /// The list is whole.
-    pub(crate) fn listed(&mut self) {
+    fn listed(&mut self) {
         let list = self.list.take().unwrap_or_default();
         let new: BTreeSet<_> = list.iter().map(|(uid, _)| Arc::clone(uid)).collect();
-        let mut pods = self.model.pods_mut();
-        if pods.is_told() {
-            // Other watches may have told of pods in other namespaces.
-            self.known.difference(&new).for_each(|gone| pods.delete(gone));
-            for (uid, pod) in list {
-                pods.apply(&uid, pod);
+        let mut table = T::of(&self.model);
+        if table.told() {
+            // Other watches may have told of objects in other namespaces.
+            self.known.difference(&new).for_each(|gone| table.lose(gone));
+            for (uid, fact) in list {
+                table.note(&uid, fact);
             }
         } else {
-            pods.reset(list);
+            table.replace(list);
         }
-        drop(pods);
+        drop(table);
         self.known = new;
     }
 }
 
-fn pod(object: &Object<'_>) -> (Arc<str>, Pod) {
-    let Object { metadata, status } = object;
-    let none = Status::default();
-    let status = status.as_ref().unwrap_or(&none);
-    let containers = [
-        (&status.normal, ContainerKind::Normal),
-        (&status.init, ContainerKind::Init),
-        (&status.ephemeral, ContainerKind::Ephemeral),
-    ];
-    let made = |(statuses, kind): (&Option<Vec<ContainerStatus<'_>>>, ContainerKind)| {
-        let made = |status: &ContainerStatus<'_>| container(status, kind);
-        statuses.iter().flatten().filter_map(made).collect::<Vec<_>>()
-    };
-    let pod = Pod {
-        namespace: (&*metadata.namespace).into(),
-        name: (&*metadata.name).into(),
-        config_hash: metadata
-            .annotations
-            .as_ref()
-            .and_then(|annotations| annotations.get(CONFIG_HASH))
-            .map(|hash| (&**hash).into()),
-        containers: containers.into_iter().flat_map(made).collect(),
-    };
-    ((&*metadata.uid).into(), pod)
+impl<T: Table> Drop for Teller<T> {
+    fn drop(&mut self) {
+        let mut table = T::of(&self.model);
+        self.known.iter().for_each(|uid| table.lose(uid));
+        table.end();
+    }
 }
 
-/// A container; none where it has not been made yet.
-fn container(status: &ContainerStatus<'_>, kind: ContainerKind) -> Option<Container> {
-    let previous = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
-    Some(Container {
-        id: id(status.id.as_deref())?,
-        previous: previous.and_then(|terminated| id(terminated.id.as_deref())),
-        name: (&*status.name).into(),
-        image: (&*status.image).into(),
-        kind,
-    })
+/// A text that is kept.
+fn kept(text: &str) -> Arc<str> {
+    text.into()
 }
 
-/// The runtime's id, of `containerd://ID`.
-fn id(text: Option<&str>) -> Option<Arc<str>> {
-    let text = text?;
-    let id = text.split_once("://").map_or(text, |(_, id)| id);
-    (!id.is_empty()).then(|| id.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn json(uid: &str, id: &str, previous: &str) -> String {
-        format!(
-            r#"{{"metadata":{{"uid":"{uid}","namespace":"shop","name":"web","annotations":{{
-            "kubernetes.io/config.hash":"{uid}-hash","other":"x"}}}},"status":{{
-            "containerStatuses":[{{"name":"app","image":"web:1","containerID":"{id}",
-              "lastState":{{"terminated":{{"containerID":"{previous}"}}}}}},{{"name":"later"}}],
-            "initContainerStatuses":[{{"name":"first","containerID":"cri-o://{uid}-i","lastState":{{}}}}],
-            "ephemeralContainerStatuses":null}}}}"#
-        )
-    }
-
-    fn name(model: &Model, id: &str) -> Option<(String, String, ContainerKind)> {
-        let pods = model.pods();
-        let (pod, container) = pods.of_container(id)?;
-        Some((pod.name.to_string(), container.name.to_string(), container.kind))
-    }
-
-    #[test]
-    fn containers_lead_to_their_pods() {
-        let model = Arc::new(Model::default());
-        let mut pods = Pods::new(Arc::clone(&model));
-        pods.list();
-        pods.apply(json("a", "containerd://1", "containerd://0").as_bytes()).unwrap();
-        assert!(!model.pods().is_told() && name(&model, "1").is_none(), "half of a list is none");
-        pods.listed();
-        let app = Some(("web".to_owned(), "app".to_owned(), ContainerKind::Normal));
-        assert_eq!([name(&model, "1"), name(&model, "0")], [app.clone(), app]);
-        assert_eq!(name(&model, "a-i").unwrap().2, ContainerKind::Init);
-        assert_eq!(name(&model, ""), None);
-        assert!(model.pods().of_group("a-hash").is_some());
-        pods.apply(json("b", "docker://2", "").as_bytes()).unwrap();
-        assert!(name(&model, "2").is_some());
-        pods.delete("b");
-        assert!(name(&model, "2").is_none() && name(&model, "1").is_some());
-        assert!(pods.apply(b"{}").is_err());
-        pods.apply(br#"{"metadata":{"uid":"c","namespace":"x","name":"y"}}"#).unwrap();
-        assert_eq!(model.pods().len(), 2);
-    }
-
-    #[test]
-    fn lists_of_two_watches_do_not_undo_each_other() {
-        let model = Arc::new(Model::default());
-        let (mut one, mut two) = (Pods::new(Arc::clone(&model)), Pods::new(Arc::clone(&model)));
-        for (pods, uid) in [(&mut one, "a"), (&mut two, "b")] {
-            pods.list();
-            pods.apply(json(uid, &format!("x://{uid}1"), "").as_bytes()).unwrap();
-            pods.listed();
-        }
-        assert!(name(&model, "a1").is_some() && name(&model, "b1").is_some());
-        // The next list of one has its pod no more; one that broke in the middle had told nothing.
-        one.list();
-        one.apply(json("c", "x://c1", "").as_bytes()).unwrap();
-        one.list();
-        one.listed();
-        assert!(name(&model, "a1").is_none() && name(&model, "c1").is_none());
-        assert!(name(&model, "b1").is_some());
-    }
+/// A port, where the number is one.
+fn port(number: Option<i64>) -> Option<u16> {
+    u16::try_from(number?).ok().filter(|port| *port > 0)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     crds::Definitions,
-    facts,
+    facts::Tell,
     fault::{Fault, Reason},
     quota::Quota,
     shard::Shard,
@@ -30,7 +30,7 @@ pub(crate) struct Keeper {
     state: Arc<State>,
     kept: Kept,
     /// Who else wants to know of the objects.
-    facts: Option<facts::Pods>,
+    facts: Option<Box<dyn Tell>>,
     shard: Shard,
     bench: Arc<Bench>,
     /// The turn to list for the first time; given back when that has been done, or has failed.
@@ -102,7 +102,7 @@ struct First<'a>(usize, &'a Rendered);
 impl Keeper {
     pub(crate) fn new(
         state: Arc<State>,
-        (kept, facts, shard): (Kept, Option<facts::Pods>, Shard),
+        (kept, facts, shard): (Kept, Option<Box<dyn Tell>>, Shard),
         bench: Arc<Bench>,
         turn: Option<OwnedSemaphorePermit>,
     ) -> Self {

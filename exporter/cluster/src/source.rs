@@ -15,7 +15,7 @@ use crate::{
     lease::{self, Contest, Lead, Standing},
     options,
     plan::Plan,
-    role::{Part, Watched},
+    role::Part,
     states::{Of, State, States, Status, View, lock},
     transport::Transport,
     watch,
@@ -46,7 +46,6 @@ pub static SOURCE: SourceSpec = SourceSpec {
 };
 
 const NAME: &str = "cluster";
-const PODS: &str = "pods";
 /// First lists that run at the same time: each holds what has come of a line or a page.
 const LISTS: usize = 4;
 /// The thread's stack: objects of any depth are refused by the parser long before it is used up.
@@ -102,7 +101,7 @@ impl Cluster {
         let own = access.as_ref().ok().and_then(Access::namespace);
         let contest = plan.role.contends().then(|| options::contest(cx, own)).transpose()?;
         let mode = cx.options.text(&options::MODE);
-        let server = if plan.role.contends() || plan.role.watches().iter().any(is_used) {
+        let server = if plan.role.contends() || !plan.role.watches().is_empty() {
             let server = access.map(|access| Arc::new(Api::new(access)) as Arc<dyn Transport>);
             // Who must serve the cluster and cannot is not well.
             server.map_err(|health| Health { absent: health.absent && mode != "always", ..health })
@@ -183,11 +182,6 @@ impl Source for Cluster {
     }
 }
 
-/// Whether somebody takes what the watch gives: of what is no more than a fact, the pods of a node.
-fn is_used(watched: &Watched) -> bool {
-    watched.part != Part::Facts || watched.resource == PODS
-}
-
 fn down(line: &Line, reason: &str) {
     tracing::error!(source = NAME, reason, "the source cannot run");
     line.health(Health::down(reason));
@@ -266,7 +260,7 @@ impl<'a> Session<'a> {
     /// Begins the watches of a part.
     fn begin(&mut self, transport: &Arc<dyn Transport>, part: Part) {
         let plan = &self.cluster.plan;
-        for watched in plan.role.watches().iter().filter(|w| w.part == part && is_used(w)) {
+        for watched in plan.role.watches().iter().filter(|w| w.part == part) {
             if let Some(resource) = kubestate::resource(&watched.resource) {
                 let state = self.cluster.states.add(Of::Table(resource), watched);
                 self.start(transport, state, Duration::ZERO);
@@ -376,10 +370,12 @@ impl<'a> Session<'a> {
         pause: Duration,
     ) -> Option<AbortHandle> {
         let plan = &self.cluster.plan;
-        // Of the part of the cluster, a node's agent has the pods that no node has.
-        let pods = matches!(state.of, Of::Table(resource) if resource.name == PODS);
-        let own = pods && state.part != Part::Cluster && plan.role.has_node();
-        let facts = own.then(|| facts::Pods::new(Arc::clone(&self.cluster.model)));
+        // Of the part of the cluster, a node's agent has the pods that no node has, and all Nodes.
+        let own = state.part != Part::Cluster && plan.role.has_node();
+        let facts = match state.of {
+            Of::Table(resource) => facts::of(resource, own, &self.cluster.model),
+            Of::Custom(_) | Of::Definitions { .. } => None,
+        };
         let kept = match &state.of {
             Of::Table(_) if state.part == Part::Facts => Kept::Nothing,
             Of::Table(resource) => match plan.options(resource) {

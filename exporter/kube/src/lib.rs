@@ -34,6 +34,7 @@ mod unit;
 mod wire;
 
 pub use error::Error;
+pub use quantity::quantity;
 pub use rendered::Rendered;
 pub use resource::{Declared, Extent, ObjectKey, Resource, Stability};
 pub use resources::{RESOURCES, resource};

@@ -33,6 +33,11 @@ const MAX_DIGITS: usize = 36;
 /// Beyond it the API counts in whole units only.
 const MAX_WITH_THOUSANDTHS: i128 = i64::MAX as i128 / 1000;
 
+/// A quantity as the API writes it, such as `100m`, `1536Mi` or `12e6`: the nearest floating-point number.
+pub fn quantity(text: &str) -> Option<f64> {
+    Some(Quantity::parse(text)?.float())
+}
+
 // === impl Quantity ===
 
 impl Quantity {

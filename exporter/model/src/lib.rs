@@ -9,18 +9,24 @@
 #![warn(missing_docs)]
 
 mod endpoint;
+mod endpointslice;
 mod index;
 mod kill;
 mod listeners;
+mod node;
 mod pod;
 mod role;
+mod service;
 mod unit;
 
 pub use endpoint::{Endpoint, UnixKind};
+pub use endpointslice::{EndpointSlice, EndpointSlices, SliceEndpoint, SlicePort};
 pub use kill::{Kills, Victim};
 pub use listeners::{Listener, Listeners};
+pub use node::{Condition, Node, OwnNode, Taint};
 pub use pod::{Container, ContainerKind, Pod, Pods};
 pub use role::Role;
+pub use service::{Service, ServicePort, Services};
 pub use unit::{ActiveState, Unit, Units};
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -34,6 +40,9 @@ pub struct Model {
     listeners: RwLock<Listeners>,
     pods: RwLock<Pods>,
     kills: RwLock<Kills>,
+    node: RwLock<OwnNode>,
+    services: RwLock<Services>,
+    endpoint_slices: RwLock<EndpointSlices>,
 }
 
 // === impl Model ===
@@ -77,5 +86,35 @@ impl Model {
     /// The node's pods, for the source that writes them.
     pub fn pods_mut(&self) -> RwLockWriteGuard<'_, Pods> {
         self.pods.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The Node of this process, to read.
+    pub fn node(&self) -> RwLockReadGuard<'_, OwnNode> {
+        self.node.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The Node of this process, for the source that writes it.
+    pub fn node_mut(&self) -> RwLockWriteGuard<'_, OwnNode> {
+        self.node.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Services, to read.
+    pub fn services(&self) -> RwLockReadGuard<'_, Services> {
+        self.services.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Services, for the source that writes them.
+    pub fn services_mut(&self) -> RwLockWriteGuard<'_, Services> {
+        self.services.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `EndpointSlices`, to read.
+    pub fn endpoint_slices(&self) -> RwLockReadGuard<'_, EndpointSlices> {
+        self.endpoint_slices.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `EndpointSlices`, for the source that writes them.
+    pub fn endpoint_slices_mut(&self) -> RwLockWriteGuard<'_, EndpointSlices> {
+        self.endpoint_slices.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

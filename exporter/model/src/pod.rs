@@ -141,6 +141,12 @@ impl Pods {
             self.apply(&uid, pod);
         }
     }
+
+    /// Nobody tells of them any more.
+    pub fn forget(&mut self) {
+        let revision = self.revision.wrapping_add(1);
+        *self = Self { revision, ..Self::default() };
+    }
 }
 
 // === impl Container ===
@@ -207,5 +213,7 @@ mod tests {
         pods.reset([]);
         assert!(pods.is_empty() && pods.is_told() && pods.of_container("4").is_none());
         assert!(pods.revision() > same);
+        pods.forget();
+        assert!(!pods.is_told());
     }
 }

@@ -602,10 +602,14 @@ async fn pods_of_the_node_are_known_where_nothing_is_served() {
     let chunks = vec![&*pod.leak(), LISTED];
     let play = Play::new(
         &[("cluster", "never"), ("node-name", "here")],
-        vec![(PODS_PATH, vec![Step::Send(chunks, Then::Silence)])],
+        vec![
+            (PODS_PATH, vec![Step::Send(chunks, Then::Silence)]),
+            (NODES, vec![Step::Send(vec![A, LISTED], Then::Silence)]),
+        ],
     );
     play.scrape(expect![[r#"
         up: true 
+        hybrid_watch_up{resource="nodes"} 1
         hybrid_watch_up{resource="pods"} 1
     "#]])
         .await;
@@ -614,5 +618,36 @@ async fn pods_of_the_node_are_known_where_nothing_is_served() {
         [&pod.namespace, &pod.name, &container.name].map(ToString::to_string)
     });
     assert_eq!(known.unwrap(), ["shop", "web", "app"]);
+    assert_eq!(model.node().get().map(|node| node.name.to_string()).as_deref(), Some("a"));
+    // What no watch tells any more is not known any more.
     play.stop().await;
+    assert!(!model.pods().is_told() && !model.node().is_told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_outside_of_the_cluster_knows_services_and_serves_none() {
+    let service = event!(
+        "ADDED",
+        r#"{"metadata":{"name":"web","namespace":"shop","uid":"u"},"spec":{"type":"ClusterIP"}}"#
+    );
+    let slice = event!(
+        "ADDED",
+        r#"{"metadata":{"name":"web-x","namespace":"shop","uid":"v"},"endpoints":[{"addresses":["192.0.2.7"]}]}"#
+    );
+    let list = |object| vec![Step::Send(vec![object, LISTED], Then::Silence)];
+    let slices = "/apis/discovery.k8s.io/v1/endpointslices";
+    let play = Play::new(
+        &[("cluster", "auto")],
+        vec![("/api/v1/services", list(service)), (slices, list(slice))],
+    );
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_up{resource="endpointslices"} 1
+        hybrid_watch_up{resource="services"} 1
+    "#]])
+        .await;
+    let model = play.cx.shared.get::<model::Model>();
+    assert_eq!((model.services().len(), model.endpoint_slices().at("192.0.2.7").count()), (1, 1));
+    play.stop().await;
+    assert!(!model.services().is_told() && !model.endpoint_slices().is_told());
 }
