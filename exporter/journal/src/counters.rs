@@ -99,9 +99,8 @@ impl Counters {
 
     /// Adds entries that count in no row, by priority and transport.
     pub(crate) fn add(&mut self, entries: &[[u64; TRANSPORTS.len()]; PRIORITIES.len()], late: u64) {
-        for (row, more) in self.entries.iter_mut().zip(entries) {
-            row.iter_mut().zip(more).for_each(|(count, more)| *count += more);
-        }
+        let counts = self.entries.as_flattened_mut().iter_mut();
+        counts.zip(entries.as_flattened()).for_each(|(count, more)| *count += more);
         self.late += late;
     }
 

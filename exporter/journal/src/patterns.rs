@@ -7,19 +7,15 @@
 //! reset.
 
 use crate::{secrets::mask_secrets, template, units::UnitId};
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
-};
+use std::collections::{BTreeMap, HashMap};
 
 /// Patterns with their counts.
 #[derive(Debug)]
 pub(crate) struct Patterns {
-    rows: Vec<Row>,
-    /// Where the rows are.
-    places: HashMap<(UnitId, u64), usize>,
-    /// How many of the rows a unit has, by its number.
-    shares: Vec<usize>,
+    /// By unit and hash.
+    rows: HashMap<(UnitId, u64), Row>,
+    /// The hashes of each unit's patterns in the order in which they were last seen.
+    ages: BTreeMap<UnitId, BTreeMap<u64, u64>>,
     cap: usize,
     turn: u64,
     /// Patterns that gave way.
@@ -29,8 +25,6 @@ pub(crate) struct Patterns {
 
 #[derive(Debug)]
 struct Row {
-    unit: UnitId,
-    hash: u64,
     count: u64,
     seen: u64,
     /// The message that came first, as far as the template needs it.
@@ -48,9 +42,8 @@ type Counted = (UnitId, String, u64);
 impl Patterns {
     pub(crate) fn new(cap: usize) -> Self {
         Self {
-            rows: Vec::new(),
-            places: HashMap::new(),
-            shares: Vec::new(),
+            rows: HashMap::new(),
+            ages: BTreeMap::new(),
             cap,
             turn: 0,
             evicted: 0,
@@ -66,54 +59,48 @@ impl Patterns {
         template::write(message, &mut self.scratch);
         let hash = template::hash(&self.scratch);
         self.turn += 1;
-        let place = self.places.get(&(unit, hash));
-        if let Some(row) = place.and_then(|place| self.rows.get_mut(*place)) {
+        if let Some(row) = self.rows.get_mut(&(unit, hash)) {
             row.count += 1;
-            row.seen = self.turn;
+            let before = std::mem::replace(&mut row.seen, self.turn);
+            let ages = self.ages.entry(unit).or_default();
+            ages.remove(&before);
+            ages.insert(self.turn, hash);
             return;
         }
-        if self.shares.len() <= unit.index() {
-            self.shares.resize(unit.index() + 1, 0);
-        }
         if self.share(unit) >= (self.cap / 4).max(1) {
-            self.evict(unit, true);
+            self.evict(unit);
         } else if self.rows.len() >= self.cap {
-            self.evict(unit, false);
+            self.evict(self.largest(unit));
         }
         // One byte more than is considered tells that there was more.
         let message = message.get(..=template::CONSIDERED).unwrap_or(message).into();
-        self.change_share(unit, |share| share + 1);
-        self.places.insert((unit, hash), self.rows.len());
-        self.rows.push(Row { unit, hash, count: 1, seen: self.turn, message, template: None });
+        let row = Row { count: 1, seen: self.turn, message, template: None };
+        self.rows.insert((unit, hash), row);
+        self.ages.entry(unit).or_default().insert(self.turn, hash);
     }
 
+    /// How many of the patterns a unit has.
     fn share(&self, unit: UnitId) -> usize {
-        self.shares.get(unit.index()).copied().unwrap_or(0)
+        self.ages.get(&unit).map_or(0, BTreeMap::len)
     }
 
-    fn change_share(&mut self, unit: UnitId, change: impl Fn(usize) -> usize) {
-        if let Some(share) = self.shares.get_mut(unit.index()) {
-            *share = change(*share);
+    /// The unit that has most patterns: `unit` itself, or of several the one with the oldest.
+    fn largest(&self, unit: UnitId) -> UnitId {
+        let most = self.ages.values().map(BTreeMap::len).max().unwrap_or(0);
+        if self.share(unit) == most {
+            return unit;
         }
+        let largest = self.ages.iter().filter(|(_, ages)| ages.len() == most);
+        let oldest = largest.min_by_key(|(_, ages)| ages.keys().next());
+        oldest.map_or(unit, |(unit, _)| *unit)
     }
 
-    /// Makes room for a pattern of `unit`: by one of its own, or by one of the unit that has most.
-    fn evict(&mut self, unit: UnitId, own: bool) {
-        let most = || self.rows.iter().map(|row| self.share(row.unit)).max().unwrap_or(0);
-        let rows = self.rows.iter().enumerate();
-        let oldest = if own || self.share(unit) >= most() {
-            rows.filter(|(_, row)| row.unit == unit).min_by_key(|(_, row)| row.seen)
-        } else {
-            rows.min_by_key(|(_, row)| (Reverse(self.share(row.unit)), row.seen))
-        };
-        let Some(at) = oldest.map(|(at, _)| at) else { return };
-        let gone = self.rows.swap_remove(at);
-        self.places.remove(&(gone.unit, gone.hash));
-        if let Some(moved) = self.rows.get(at) {
-            self.places.insert((moved.unit, moved.hash), at);
+    /// Takes away what a unit has not said for longest.
+    fn evict(&mut self, unit: UnitId) {
+        if let Some((_, hash)) = self.ages.get_mut(&unit).and_then(BTreeMap::pop_first) {
+            self.rows.remove(&(unit, hash));
+            self.evicted += 1;
         }
-        self.change_share(gone.unit, |share| share.saturating_sub(1));
-        self.evicted += 1;
     }
 
     /// Unit, pattern and count, sorted; and the template of each pattern.
@@ -122,9 +109,9 @@ impl Patterns {
         let mut rows = Vec::new();
         // Two units' first messages may be masked in two ways: the same one is shown each time.
         let mut sorted: Vec<_> = self.rows.iter_mut().collect();
-        sorted.sort_unstable_by_key(|row| (row.unit, row.hash));
-        for row in sorted {
-            let pattern = format!("{:016x}", row.hash);
+        sorted.sort_unstable_by_key(|(key, _)| **key);
+        for ((unit, hash), row) in sorted {
+            let pattern = format!("{hash:016x}");
             let shown = row.template.get_or_insert_with(|| {
                 // Secrets first: masked digits would hide what they look like.
                 let text = String::from_utf8_lossy(&row.message);
@@ -134,7 +121,7 @@ impl Patterns {
             if !templates.contains_key(&pattern) {
                 templates.insert(pattern.clone(), shown.to_string());
             }
-            rows.push((row.unit, pattern, row.count));
+            rows.push((*unit, pattern, row.count));
         }
         rows.sort_unstable();
         (rows, templates)

@@ -521,7 +521,6 @@ impl<'a> Thread<'a> {
         }
     }
 
-    /// Says how the source is, where that has changed.
     /// Tells the model who was killed for want of memory, where that has changed.
     fn tell_kills(&mut self) {
         let state = self.reading.cache.lock();
@@ -537,6 +536,7 @@ impl<'a> Thread<'a> {
         self.reading.model.kills_mut().reset(rows);
     }
 
+    /// Says how the source is, where that has changed.
     fn tell_health(&self, status: Status) {
         let mut state = self.reading.cache.lock();
         if state.status == status {

@@ -18,6 +18,8 @@ pub(crate) const CONSIDERED: usize = 160;
 /// Writes the template of `message` to `out`, which is cleared first.
 pub(crate) fn write(message: &[u8], out: &mut Vec<u8>) {
     out.clear();
+    // One byte more than is considered tells that there was more.
+    let message = message.get(..=CONSIDERED).unwrap_or(message);
     let line = message.split(|&b| b == b'\n').next().unwrap_or_default();
     let considered = line.get(..CONSIDERED).unwrap_or(line);
     let mut rest = considered.trim_ascii();
@@ -39,14 +41,14 @@ pub(crate) fn write(message: &[u8], out: &mut Vec<u8>) {
             (before, rest) = (first, behind);
             continue;
         }
-        let end = rest.iter().position(|&b| !is_word(b)).unwrap_or(rest.len());
+        let (end, kinds) = first_word(rest);
         if end == 0 {
             out.push(first);
             (before, rest) = (first, after);
             continue;
         }
         let (word, behind) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-        if word.contains(&b':') && word.windows(3).any(|w| w == b"://") {
+        if kinds & COLON != 0 && word.windows(3).any(|w| w == b"://") {
             let ends =
                 |b: &u8| *b <= b' ' || matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>' | b',' | b')');
             let end = rest.iter().position(ends).unwrap_or(rest.len());
@@ -60,7 +62,7 @@ pub(crate) fn write(message: &[u8], out: &mut Vec<u8>) {
         if key && before == b'=' {
             out.extend_from_slice(b"***");
         } else {
-            write_word(word, out);
+            write_word(word, kinds, out);
         }
         key = names_secret(word);
         out.extend_from_slice(tail);
@@ -120,42 +122,54 @@ fn quoted(quote: u8, text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-#[inline]
-fn is_word(b: u8) -> bool {
-    /// Most of the work on an error is this question.
-    static WORD: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut b = 0;
-        while b < 256 {
-            #[expect(clippy::cast_possible_truncation, reason = "it is below 256")]
-            let byte = b as u8;
-            #[expect(clippy::indexing_slicing, reason = "the compiler does it")]
-            {
-                table[b] = byte.is_ascii_alphanumeric()
-                    || matches!(
-                        byte,
-                        b'_' | b'.' | b':' | b'/' | b'@' | b'%' | b'+' | b'-' | b'\\' | b'~'
-                    )
-                    || byte >= 0x80;
-            }
-            b += 1;
-        }
-        table
+/// How long the word is that a text begins with, and which kinds of bytes it has.
+fn first_word(text: &[u8]) -> (usize, u8) {
+    let mut kinds = 0;
+    let ends = |b: &u8| {
+        let kind = KINDS.get(usize::from(*b)).copied().unwrap_or(0);
+        kinds |= kind;
+        kind == 0
     };
-    WORD.get(usize::from(b)).copied().unwrap_or(false)
+    (text.iter().position(ends).unwrap_or(text.len()), kinds)
 }
 
-fn write_word(word: &[u8], out: &mut Vec<u8>) {
-    let has_digit = word.iter().any(u8::is_ascii_digit);
+/// Kinds of bytes that words are of.
+const WORD: u8 = 1;
+const DIGIT: u8 = 2;
+const COLON: u8 = 4;
+
+/// Most of the work on an error is the question of which kind a byte is; 0 is of no word.
+static KINDS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut b = 0;
+    while b < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "it is below 256")]
+        let kind = match b as u8 {
+            b'0'..=b'9' => DIGIT,
+            b':' => COLON,
+            b'_' | b'.' | b'/' | b'@' | b'%' | b'+' | b'-' | b'\\' | b'~' | 0x80.. => WORD,
+            letter if letter.is_ascii_alphabetic() => WORD,
+            _ => 0,
+        };
+        #[expect(clippy::indexing_slicing, reason = "the compiler does it")]
+        {
+            table[b] = kind;
+        }
+        b += 1;
+    }
+    table
+};
+
+fn write_word(word: &[u8], kinds: u8, out: &mut Vec<u8>) {
     if word.first() == Some(&b'/') && word.len() > 1 {
         out.extend_from_slice(b"<path>");
-    } else if !has_digit {
-        if word.contains(&b':') && is_ip6(word) {
+    } else if kinds & DIGIT == 0 {
+        if kinds & COLON != 0 && is_ip6(word) {
             out.extend_from_slice(b"<ip>");
         } else {
             out.extend_from_slice(word);
         }
-    } else if let Some(name) = name_of(word) {
+    } else if let Some(name) = name_of(word, kinds) {
         out.extend_from_slice(name);
     } else {
         write_parts(word, out);
@@ -163,14 +177,14 @@ fn write_word(word: &[u8], out: &mut Vec<u8>) {
 }
 
 /// A word that is a whole a variable part.
-fn name_of(word: &[u8]) -> Option<&'static [u8]> {
+fn name_of(word: &[u8], kinds: u8) -> Option<&'static [u8]> {
     if is_uuid(word) {
         return Some(b"<uuid>");
     }
     if let Some(hex) = word.strip_prefix(b"0x").or_else(|| word.strip_prefix(b"0X")) {
         return hex.iter().all(u8::is_ascii_hexdigit).then_some(b"<hex>");
     }
-    if is_ip4(word) || is_ip6(word) {
+    if is_ip4(word) || kinds & COLON != 0 && is_ip6(word) {
         return Some(b"<ip>");
     }
     if is_mac(word) {

@@ -61,8 +61,9 @@ fuzz_target!(|input: &[u8]| {
         };
         let mut all = Vec::new();
         entry.classes(&mut cache, classify, |index, class| all.push((index, class)));
+        let fields = 0..entry.len();
         let class = |index| Some((index, entry.class(index, &mut other, classify)?));
-        let one_by_one: Vec<_> = (0..entry.len()).filter_map(class).collect();
+        let one_by_one: Vec<_> = fields.filter_map(class).collect();
         assert_eq!(all, one_by_one);
     }
     assert_eq!(seen, entries, "both ways see the same entries");

@@ -2,7 +2,7 @@
 //! that is being scanned, blocks for fields that stand elsewhere, and the decoders.
 //!
 //! Bytes come by `pread` only. A mapped file would kill the process when somebody truncates it, and
-//! would count as resident memory. At most: the window (256 KiB), 64 blocks (288 KiB), one entry's places
+//! would count as resident memory. At most: the window (128 KiB), 28 blocks (126 KiB), one entry's places
 //! (16 KiB), a compressed field and its decoder ([`Limits::decompress_bytes`] and its window again).
 
 use crate::{
@@ -112,15 +112,25 @@ impl Buffers {
         }
     }
 
-    /// Bytes of a file that the scan has come to: `len` of them, fewer only where the file ends.
+    /// Bytes of a file that the scan has come to: `len` of them, fewer only where the file ends. Fields
+    /// stand before their entry: what stands behind the one before, from `since` on, is wanted with it.
     #[inline]
-    pub(crate) fn scan(&mut self, file: &JournalFile, at: u64, len: usize) -> io::Result<&[u8]> {
+    pub(crate) fn scan(
+        &mut self,
+        file: &JournalFile,
+        since: u64,
+        at: u64,
+        len: usize,
+    ) -> io::Result<&[u8]> {
         if self.window.part(file.number(), at, len).is_none() {
+            let before = usize::try_from(at.saturating_sub(since)).unwrap_or(usize::MAX);
+            let before = if before <= self.limits.window_bytes / 16 { before } else { 0 };
+            let (start, len) = (at - before as u64, len + before);
             // Behind the tail nothing is written yet: do not keep it, and do not copy its zeros.
-            let written = file.header().tail_object_offset.saturating_add(BLOCK).saturating_sub(at);
+            let end = file.header().tail_object_offset.saturating_add(BLOCK);
             let most = self.limits.window_bytes.max(len);
-            let take = usize::try_from(written).unwrap_or(most).clamp(len, most);
-            self.counts.bytes += self.window.fill(file, at, take)?;
+            let written = usize::try_from(end.saturating_sub(start)).unwrap_or(most);
+            self.counts.bytes += self.window.fill(file, start, written.clamp(len, most))?;
             self.moved = true;
         }
         Ok(self.window.part(file.number(), at, len).unwrap_or_else(|| self.window.from(at)))
@@ -197,8 +207,19 @@ impl Buffers {
         bytes.get(..len).unwrap_or(bytes)
     }
 
-    /// The beginning of a field; `None` where it is none.
+    /// The beginning of a field that stands plain in the window, as most do that are not known yet.
     #[inline]
+    pub(crate) fn plain_head(&self, file: &JournalFile, at: u64) -> Option<Head<'_>> {
+        let (before, most) = (file.header().data_header(), self.limits.head_bytes);
+        let bytes = self.window.part(file.number(), at, before + most)?;
+        let data = data(bytes, file, &self.limits).filter(|data| data.kind == Kind::Plain)?;
+        let text = bytes.get(before..)?;
+        let take = usize::try_from(data.stored).unwrap_or(most);
+        let bytes = text.get(..take).unwrap_or(text);
+        Some(Head { bytes, len: Some(data.stored), hidden: false })
+    }
+
+    /// The beginning of a field; `None` where it is none.
     pub(crate) fn head(&mut self, file: &JournalFile, at: u64) -> Option<Head<'_>> {
         let (before, most) = (file.header().data_header(), self.limits.head_bytes);
         let spot = self.near(file, at, before + most)?;

@@ -47,29 +47,32 @@ pub struct ClassCache<C> {
     near: Near<C>,
 }
 
-/// What is asked for most, of one file.
+/// What is asked for most, of one file. A place stands in one of the two.
 #[derive(Debug)]
 pub(crate) struct Near<C> {
     file: u32,
-    /// Fields that are ignored, by where they are: most of them.
-    ignored: Box<[u64; NEAR]>,
+    /// Places of fields that are ignored: most are, and many have thousands of values (`CODE_LINE`).
+    ignored: Box<[Place; IGNORED]>,
     slots: Box<[Slot<C>; NEAR]>,
 }
+
+/// A field's offset in units of 8 bytes; 0 where nothing is, as a header stands there.
+type Place = u32;
 
 /// A place and its class.
 #[derive(Clone, Copy, Debug)]
 struct Slot<C> {
-    /// In units of 8 bytes; 0 where nothing is, as a header stands there.
-    place: u32,
+    place: Place,
     class: Kept<C>,
 }
 
-/// The file's number, and below it the field's offset in units of 8 bytes; 0 where nothing is.
+/// The file's number, and below it the field's place; 0 where nothing is.
 type Key = u64;
 
 const SETS: usize = 4096;
 const WAYS: usize = 4;
 const NEAR: usize = 512;
+const IGNORED: usize = 4096;
 
 // === impl Head ===
 
@@ -90,7 +93,7 @@ impl<'h> Head<'h> {
 // === impl ClassCache ===
 
 impl<C: Copy> ClassCache<C> {
-    /// An empty one. It takes 12 KiB or so; the rest of its memory with the first class.
+    /// An empty one. It takes 24 KiB or so; the rest of its memory with the first class.
     pub fn new() -> Self {
         Self { keys: Vec::new(), classes: Vec::new(), near: Near::of(0) }
     }
@@ -106,12 +109,6 @@ impl<C: Copy> ClassCache<C> {
         if self.near.file != file {
             self.near = Near::of(file);
         }
-    }
-
-    /// Whether a field of the file that is turned to is known to be ignored: the quick answer, for most.
-    #[inline]
-    pub(crate) fn ignores(&self, offset: u64) -> bool {
-        self.near.ignores(offset)
     }
 
     /// What is known of a field of the file that is turned to.
@@ -164,32 +161,42 @@ impl<C: Copy> ClassCache<C> {
 impl<C: Copy> Near<C> {
     fn of(file: u32) -> Self {
         let slots = Box::new([Slot { place: 0, class: Kept::Ignored }; NEAR]);
-        Self { file, ignored: Box::new([0; NEAR]), slots }
-    }
-
-    #[inline]
-    fn ignores(&self, offset: u64) -> bool {
-        self.ignored.get(ignored(offset)) == Some(&offset)
+        Self { file, ignored: Box::new([0; IGNORED]), slots }
     }
 
     #[inline]
     fn get(&self, offset: u64) -> Option<Kept<C>> {
-        let place = place(offset)?;
-        let held = self.slots.get(slot(place)).filter(|held| held.place == place)?;
-        Some(held.class)
+        // What is no multiple of 8 comes to a place that nothing has.
+        let place = offset.rotate_right(3);
+        let slot = slot(place);
+        if place == 0 {
+            None
+        } else if self.ignored.get(slot % IGNORED).is_some_and(|held| u64::from(*held) == place) {
+            Some(Kept::Ignored)
+        } else {
+            let held = self.slots.get(slot % NEAR)?;
+            (u64::from(held.place) == place).then_some(held.class)
+        }
     }
 
-    fn put(&mut self, place: u32, class: Kept<C>) {
-        let offset = u64::from(place) * 8;
-        if let Some(held) = self.ignored.get_mut(ignored(offset)) {
-            match class {
-                Kept::Ignored => *held = offset,
-                Kept::Class(_) if *held == offset => *held = 0,
-                Kept::Class(_) => {}
+    fn put(&mut self, place: Place, class: Kept<C>) {
+        let slot = slot(u64::from(place));
+        let ignored = self.ignored.get_mut(slot % IGNORED);
+        let held = self.slots.get_mut(slot % NEAR);
+        let (Some(ignored), Some(held)) = (ignored, held) else { return };
+        match class {
+            Kept::Ignored => {
+                *ignored = place;
+                if held.place == place {
+                    held.place = 0;
+                }
             }
-        }
-        if let Some(held) = self.slots.get_mut(slot(place)) {
-            *held = Slot { place, class };
+            Kept::Class(_) => {
+                *held = Slot { place, class };
+                if *ignored == place {
+                    *ignored = 0;
+                }
+            }
         }
     }
 }
@@ -202,12 +209,12 @@ impl<C: Copy> Default for ClassCache<C> {
 
 /// `None` beyond 32 GiB, of which nothing is remembered, in the header, and where no object can be.
 #[inline]
-fn place(offset: u64) -> Option<u32> {
+fn place(offset: u64) -> Option<Place> {
     u32::try_from(offset / 8).ok().filter(|place| *place != 0 && offset.is_multiple_of(8))
 }
 
 #[inline]
-fn key(file: u32, place: u32) -> Key {
+fn key(file: u32, place: Place) -> Key {
     u64::from(file) << 32 | u64::from(place)
 }
 
@@ -216,16 +223,11 @@ fn set(key: Key) -> usize {
     (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 52) as usize % SETS
 }
 
-/// Fields stand 64 bytes apart or more: the lowest bits alone would leave places empty.
+/// Fields stand 64 bytes apart or more: the lowest bits alone would leave slots empty.
 #[inline]
-fn slot(place: u32) -> usize {
-    (place ^ place >> 9) as usize % NEAR
-}
-
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the remainder is what is wanted")]
-fn ignored(offset: u64) -> usize {
-    (offset >> 3 ^ offset >> 12) as usize % NEAR
+#[expect(clippy::cast_possible_truncation, reason = "the lowest bits are what is wanted")]
+fn slot(place: u64) -> usize {
+    (place ^ place >> 9) as usize
 }
 
 #[cfg(test)]

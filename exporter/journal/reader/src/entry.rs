@@ -124,9 +124,6 @@ impl Entry<'_> {
         let items = std::mem::take(&mut self.buffers.items);
         let before = self.buffers.before;
         for (index, &offset) in items.iter().enumerate() {
-            if cache.ignores(offset) {
-                continue;
-            }
             // What was written since the entry before was asked for by nobody yet.
             let known = if offset <= before { cache.get(offset) } else { None };
             let class = match known {
@@ -148,7 +145,10 @@ impl Entry<'_> {
         cache: &mut ClassCache<C>,
         classify: impl FnOnce(Head<'_>) -> Verdict<C>,
     ) -> Option<C> {
-        let verdict = self.buffers.head(self.file, offset).map(classify);
+        let verdict = match self.buffers.plain_head(self.file, offset) {
+            Some(head) => Some(classify(head)),
+            None => self.buffers.head(self.file, offset).map(classify),
+        };
         match verdict {
             Some(Verdict::Unique(class)) => return Some(class),
             Some(Verdict::Shared(class)) => cache.put(offset, Kept::Class(class)),

@@ -153,13 +153,15 @@ impl JournalFile {
     pub(crate) fn advance(&mut self, buffers: &mut Buffers) -> Result<Option<Stamp>> {
         let tail = self.header.tail_object_offset;
         buffers.torn = false;
+        let since = self.at.next;
         while self.at.seen < self.header.n_entries && self.at.next <= tail {
             let at = buffers.hop(self.number, self.at.next, tail);
             self.at.next = at;
             if at > tail {
                 break;
             }
-            let object = buffers.scan(self, at, 16).map_err(|error| Error::io("read", error))?;
+            let object =
+                buffers.scan(self, since, at, 16).map_err(|error| Error::io("read", error))?;
             let (Some(kind), Some(size)) = (object.first().copied(), le64(object, 8)) else {
                 return Err(Error::Truncated { offset: at });
             };
@@ -170,7 +172,7 @@ impl JournalFile {
             }
             let Some(end) = end else { return Err(Error::Object { offset: at, kind, size }) };
             if kind == ENTRY {
-                let stamp = self.entry(buffers, at, size)?;
+                let stamp = self.entry(buffers, since, at, size)?;
                 self.at.seen += 1;
                 self.at.next = end;
                 if let Some(stamp) = stamp {
@@ -186,7 +188,13 @@ impl JournalFile {
 
     /// The entry at `at`, its fields' places in the buffers; `None` where it makes no sense.
     #[inline]
-    fn entry(&self, buffers: &mut Buffers, at: u64, size: u64) -> Result<Option<Stamp>> {
+    fn entry(
+        &self,
+        buffers: &mut Buffers,
+        since: u64,
+        at: u64,
+        size: u64,
+    ) -> Result<Option<Stamp>> {
         let pointer = self.header.pointer(true);
         let Some(pointers) = size.checked_sub(ENTRY_HEADER as u64) else { return Ok(None) };
         let count = pointers / pointer as u64;
@@ -196,7 +204,7 @@ impl JournalFile {
         buffers.before = self.at.last_offset;
         let mut items = std::mem::take(&mut buffers.items);
         items.clear();
-        let bytes = buffers.scan(self, at, len).map_err(|error| Error::io("read", error))?;
+        let bytes = buffers.scan(self, since, at, len).map_err(|error| Error::io("read", error))?;
         let Some(bytes) = bytes.get(..len) else { return Err(Error::Truncated { offset: at }) };
         let Some((head, places)) = bytes.split_first_chunk() else { return Ok(None) };
         let stamp = stamp(head);

@@ -70,7 +70,7 @@
 //! the rest of its file. Files are read with `pread` only: a mapped file that is truncated would kill the process.
 //! Symbolic links and anything but regular files are refused.
 //!
-//! With the default limits a [`Journal`] takes about 2 MiB: a window of 256 KiB, 288 KiB of blocks, 0.5 MiB of classes
+//! With the default limits a [`Journal`] takes about 2 MiB: a window of 128 KiB, 126 KiB of blocks, 0.5 MiB of classes
 //! for a caller that uses them, 1 MiB while something is decompressed, and 0.7 KiB for each file that exists.
 //!
 //! # Features
