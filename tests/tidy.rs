@@ -13,7 +13,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("collect", &["exposition", "model"], &["tokio", "axum", "hyper", "kube", "zbus", "clap"]),
     (
         "host",
-        &["collect", "exposition", "syscall"],
+        &["collect", "exposition", "mounts", "syscall"],
         &["tokio", "axum", "hyper", "kube", "zbus", "clap"],
     ),
     (
@@ -28,6 +28,11 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "axum", "hyper", "kube", "zbus", "clap", "serde", "tracing", "libc"],
     ),
     ("cgroup", &["collect"], &["tokio", "axum", "hyper", "kube", "zbus", "clap"]),
+    (
+        "mounts",
+        &["collect"],
+        &["exposition", "tokio", "axum", "hyper", "kube", "zbus", "clap", "serde"],
+    ),
     (
         "sockets",
         &["cgroup", "collect", "model"],
@@ -135,7 +140,7 @@ fn sources_are_tidy() {
             fault("has unsafe code");
         }
         let tests = rel.ends_with("/tests.rs");
-        let below_root = ["host", "syscall", "sockets", "cgroup", "containers"]
+        let below_root = ["host", "syscall", "sockets", "cgroup", "containers", "mounts"]
             .iter()
             .any(|name| rel.starts_with(&format!("exporter/{name}/src")));
         let own = text.split("#[cfg(test)]").next().unwrap_or_default();

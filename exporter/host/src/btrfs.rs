@@ -4,12 +4,10 @@
 //! mount below `--path.rootfs`; where there is none, `node_btrfs_device_size_bytes` comes from sysfs
 //! and lacks the device's UUID.
 
-use crate::{
-    mounts::{Line, Mounts},
-    number::seconds,
-};
+use crate::number::seconds;
 use collect::{Collector, Context, Faults, Result, Root, Spec, Text};
 use exposition::{Family, Writer};
+use mounts::{Line, Mounts};
 use rustix::fs::{Mode, OFlags};
 use std::{borrow::Cow, collections::HashSet, path::Path};
 use syscall::btrfs::{DevInfo, DevStats, dev_info, dev_stats, fs_info};

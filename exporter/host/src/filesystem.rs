@@ -5,11 +5,13 @@
 //! `node_filesystem_device_error` 1 with `device_error="mountpoint timeout"`.
 
 mod errno;
-mod worker;
 
-use crate::mounts::{Line, Mounts};
 use collect::{Collector, Context, Error, Faults, Filter, Opt, Options, Result, Root, Spec};
 use exposition::{Family, Writer};
+use mounts::{
+    Line, Mounts,
+    statfs::{self, Answer, Job, Pool, Stat},
+};
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
@@ -17,7 +19,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use worker::{Answer, Job, Pool, Stat};
 
 pub(crate) static SPEC: Spec = Spec {
     name: "filesystem",
@@ -32,7 +33,7 @@ pub(crate) static SPEC: Spec = Spec {
         MOUNT_TIMEOUT,
         STAT_WORKERS,
     ],
-    build: |cx| Ok(Box::new(Filesystem::new(cx, Arc::new(worker::statfs))?)),
+    build: |cx| Ok(Box::new(Filesystem::new(cx, Arc::new(statfs::statfs))?)),
 };
 
 const MOUNT_POINTS_EXCLUDE: Opt = Opt::text(
@@ -138,7 +139,7 @@ struct Mount {
 // === impl Filesystem ===
 
 impl Filesystem {
-    fn new(cx: &Context, call: worker::Call) -> Result<Self> {
+    fn new(cx: &Context, call: statfs::Call) -> Result<Self> {
         let options = &cx.options;
         let patience = duration(options, &MOUNT_TIMEOUT)?.min(PATIENCE);
         let workers = options.text(&STAT_WORKERS);

@@ -40,7 +40,6 @@ mod loadavg;
 mod mdadm;
 mod meminfo;
 mod meminfo_numa;
-mod mounts;
 mod mountstats;
 mod netclass;
 mod netclass_rtnl;

@@ -7,32 +7,40 @@ use collect::{Kept, Result, Root, Text};
 use std::borrow::Cow;
 
 /// The table of mounts.
-pub(crate) struct Mounts {
+#[derive(Debug)]
+pub struct Mounts {
     host: Kept,
     own: Kept,
 }
 
 /// A line: `36 35 98:0 /root /mnt rw,noatime shared:1 … - ext4 /dev/sda1 rw`. Any number of optional
 /// fields stands before the dash.
-pub(crate) struct Line<'a> {
-    pub(crate) device: &'a str,
-    pub(crate) fstype: &'a str,
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// What is mounted.
+    pub device: &'a str,
+    /// The type of the file system.
+    pub fstype: &'a str,
     /// As the kernel escapes it; see [`Line::point`].
     mount_point: &'a str,
-    pub(crate) major: &'a str,
-    pub(crate) minor: &'a str,
-    pub(crate) readonly: bool,
+    /// The device's number, first half.
+    pub major: &'a str,
+    /// The device's number, second half.
+    pub minor: &'a str,
+    /// Whether the mount or the file system takes no writes.
+    pub readonly: bool,
 }
 
 // === impl Mounts ===
 
 impl Mounts {
-    pub(crate) fn new(proc: &Root) -> Self {
+    /// The table of the host whose `/proc` this is.
+    pub fn new(proc: &Root) -> Self {
         Self { host: proc.keep("1/mountinfo"), own: proc.keep("self/mountinfo") }
     }
 
     /// The table as it is now.
-    pub(crate) fn read(&mut self) -> Result<Text<'_>> {
+    pub fn read(&mut self) -> Result<Text<'_>> {
         match self.host.read() {
             Ok(file) => Ok(file),
             Err(error) => self.own.read().map_err(|_| error),
@@ -43,7 +51,8 @@ impl Mounts {
 // === impl Line ===
 
 impl<'a> Line<'a> {
-    pub(crate) fn parse(file: &Text<'_>, line: &'a str) -> Result<Self> {
+    /// Takes a line of the table apart.
+    pub fn parse(file: &Text<'_>, line: &'a str) -> Result<Self> {
         let parse = || {
             let mut fields = line.split(' ');
             let (major, minor) = fields.nth(2)?.split_once(':')?;
@@ -60,7 +69,7 @@ impl<'a> Line<'a> {
     }
 
     /// The mount point as the host sees it: without escapes and without the path of `rootfs`.
-    pub(crate) fn point(&self, rootfs: &Root) -> Cow<'a, str> {
+    pub fn point(&self, rootfs: &Root) -> Cow<'a, str> {
         match unescape(self.mount_point) {
             Cow::Borrowed(point) => Cow::Borrowed(below(point, rootfs)),
             Cow::Owned(point) => Cow::Owned(below(&point, rootfs).to_owned()),
@@ -68,7 +77,7 @@ impl<'a> Line<'a> {
     }
 
     /// Whether another machine or a user's program answers for the file system, so that it may hang.
-    pub(crate) fn is_remote(&self) -> bool {
+    pub fn is_remote(&self) -> bool {
         let families =
             ["nfs", "cifs", "smb", "fuse", "ceph", "9p", "afs", "lustre", "beegfs", "virtiofs"];
         families.iter().any(|family| self.fstype.starts_with(family))

@@ -5,7 +5,7 @@
 //! then, and a new worker goes on with the others. The mount is not touched again before its call
 //! has come back, so that a mount costs one thread at most; all mounts together cost `limit`.
 
-use rustix::io::Errno;
+pub use rustix::io::Errno;
 use std::{
     io,
     path::Path,
@@ -16,21 +16,27 @@ use std::{
 
 /// What statfs(2) says of a file system; blocks are in units of `block` bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Stat {
-    pub(super) block: u64,
-    pub(super) blocks: u64,
-    pub(super) free: u64,
-    pub(super) available: u64,
-    pub(super) files: u64,
-    pub(super) files_free: u64,
+pub struct Stat {
+    /// Bytes of a block.
+    pub block: u64,
+    /// Blocks in all.
+    pub blocks: u64,
+    /// Free blocks.
+    pub free: u64,
+    /// Free blocks that everybody may use.
+    pub available: u64,
+    /// Inodes in all.
+    pub files: u64,
+    /// Free inodes.
+    pub files_free: u64,
 }
 
 /// The call, or what stands for it in tests.
-pub(super) type Call = Arc<dyn Fn(&Path) -> Result<Stat, Errno> + Send + Sync>;
+pub type Call = Arc<dyn Fn(&Path) -> Result<Stat, Errno> + Send + Sync>;
 
 /// How a mount answered.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) enum Answer {
+pub enum Answer {
     /// With its numbers.
     Stat(Stat),
     /// With an error.
@@ -42,15 +48,16 @@ pub(super) enum Answer {
 
 /// A path to ask.
 #[derive(Clone, Debug)]
-pub(super) struct Job {
-    pub(super) path: Arc<Path>,
+pub struct Job {
+    /// The mount point.
+    pub path: Arc<Path>,
     /// Whether the path has answered before or lies on no network: such a path may still be asked
     /// when only one thread is left to lose.
-    pub(super) trusted: bool,
+    pub trusted: bool,
 }
 
 /// The worker and the threads that are lost.
-pub(super) struct Pool {
+pub struct Pool {
     desk: Arc<Desk>,
     call: Call,
     /// How long one call may take before the mount counts as stuck.
@@ -85,7 +92,7 @@ struct State {
 }
 
 /// statfs(2).
-pub(super) fn statfs(path: &Path) -> Result<Stat, Errno> {
+pub fn statfs(path: &Path) -> Result<Stat, Errno> {
     let stat = rustix::io::retry_on_intr(|| rustix::fs::statfs(path))?;
     Ok(Stat {
         block: u64::try_from(stat.f_bsize).unwrap_or_default(),
@@ -100,7 +107,8 @@ pub(super) fn statfs(path: &Path) -> Result<Stat, Errno> {
 // === impl Pool ===
 
 impl Pool {
-    pub(super) fn new(call: Call, patience: Duration, limit: usize) -> Self {
+    /// A pool that has a `call` wait for `patience` and loses `limit` threads at most.
+    pub fn new(call: Call, patience: Duration, limit: usize) -> Self {
         let desk = Arc::default();
         Self { desk, call, patience, limit: limit.max(1), staffed: false }
     }
@@ -110,7 +118,7 @@ impl Pool {
     /// Takes no longer than the patience without a call coming back, and no longer than the
     /// patience times the limit in all. Fails when no thread can be had; what was not asked by then
     /// is answered [`Answer::Timeout`].
-    pub(super) fn ask(&mut self, jobs: &[Job], answers: &mut Vec<Answer>) -> io::Result<()> {
+    pub fn ask(&mut self, jobs: &[Job], answers: &mut Vec<Answer>) -> io::Result<()> {
         answers.clear();
         answers.resize(jobs.len(), Answer::Timeout);
         let began = Instant::now();
