@@ -18,7 +18,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "containers",
-        &["collect", "exposition", "model"],
+        &["collect", "exposition", "model", "mounts"],
         &["tokio", "axum", "hyper", "kube", "zbus", "clap", "serde"],
     ),
     ("store", &["exposition"], &["tokio", "axum", "hyper", "kube", "zbus", "clap", "serde"]),

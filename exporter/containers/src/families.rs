@@ -190,6 +190,20 @@ pub(crate) static OTHERS: [Family; 7] = [
     ),
 ];
 
+/// Whether something could not be read: of groups, of the machine.
+pub(crate) static ERRORS: [Family; 2] = [
+    Family::gauge(
+        "container_scrape_error",
+        "1 if there was an error while getting container metrics, 0 otherwise",
+        &[],
+    ),
+    Family::gauge(
+        "machine_scrape_error",
+        "1 if there was an error while getting machine metrics, 0 otherwise.",
+        &[],
+    ),
+];
+
 /// The states of [`TASKS`], as labels.
 pub(crate) const STATES: [&str; 5] = [
     ",state=\"iowaiting\"",

@@ -2,7 +2,8 @@
 //!
 //! The kernel's log is read by the journal's source, which tells the model; without it every count is
 //! 0, as in a cAdvisor that has just begun. A container that was killed is gone with its group before
-//! anybody can count: its row stays, with the labels that it had, for as long as its pod is there.
+//! anybody can count: its row stays, with the labels that it had, for as long as its pod is there: its
+//! group, or the pod itself, which a Job that was killed leaves behind.
 
 use crate::{
     group::Group,
@@ -48,8 +49,9 @@ impl Gone {
             let id = victim.container.as_str();
             let known = self.0.remove(id).map(|(labels, _)| labels);
             let labels = known.or_else(|| labels(victim.pod.as_str(), id, groups, pods));
-            let pod = groups.iter().any(|group| is_pod(group, &victim.pod));
-            if let Some(labels) = labels.filter(|_| pod) {
+            let is_there = pods.of_group(&victim.pod).is_some()
+                || groups.iter().any(|group| is_pod(group, &victim.pod));
+            if let Some(labels) = labels.filter(|_| is_there) {
                 there.insert(id.into(), (labels, count));
             }
         }

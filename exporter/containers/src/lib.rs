@@ -8,7 +8,7 @@
 //! | [`layout`], [`stats`], [`limits`], [`process`], [`network`] | what their files say |
 //! | [`labels`], [`kills`] | whose they are and who was killed, by the model |
 //! | [`families`], [`write`] | the lines |
-//! | [`machine`] | `machine_*` |
+//! | [`machine`], [`filesystems`] | `machine_*`, and the machine's disks |
 //!
 //! Nothing is asked of a container runtime or the kubelet, so that the numbers go on while those are
 //! down; and every number is of the scrape's moment, so that no line has a time of its own.
@@ -17,6 +17,7 @@
 
 mod devices;
 mod families;
+mod filesystems;
 mod group;
 mod kills;
 mod labels;
@@ -34,11 +35,13 @@ mod write;
 use collect::{Collector, Context, Error, Faults, Filter, Kept, Opt, Result, Root, Spec};
 use devices::Devices;
 use exposition::Writer;
+use filesystems::FileSystems;
 use group::{Group, Reader};
 use kills::Gone;
 use layout::Layout;
 use machine::Machine;
 use model::Model;
+use mounts::statfs::statfs;
 use names::Place;
 use process::Processes;
 use std::{
@@ -80,6 +83,9 @@ pub static SPEC: Spec = Spec {
         &families::DEVICES,
         &families::NETWORK,
         &families::OTHERS,
+        &families::ERRORS,
+        &filesystems::SPACE,
+        &filesystems::DISK,
         &machine::FAMILIES,
     ],
     opts: &[UNITS, SANDBOX_IMAGE],
@@ -103,6 +109,7 @@ struct Known {
     devices: Devices,
     meminfo: Kept,
     gone: Gone,
+    filesystems: FileSystems,
     pages: Pages,
     /// When devices are looked up again.
     due: Instant,
@@ -144,6 +151,7 @@ impl Containers {
             devices: Devices::new(cx.sys.clone()),
             meminfo: cx.proc.keep("meminfo"),
             gone: Gone::default(),
+            filesystems: FileSystems::new(cx, Arc::new(statfs)),
             pages: Pages::default(),
             due: Instant::now(),
         })
@@ -182,14 +190,20 @@ impl Collector for Containers {
         let now = self.cx.clock.now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.unwrap_or_default().as_secs();
         write::write(&groups, &known.gone, &known.devices, now, &mut known.pages, out);
+        if let Some(root) = groups.first() {
+            known.filesystems.collect(root, &known.devices, out);
+        }
         let [.., left_out] = &families::OTHERS;
         out.family(left_out, |s| s.value(walk.left_out));
         let mut faults = Faults::default();
+        let [of_groups, of_machine] = &families::ERRORS;
+        out.family(of_groups, |s| s.value(known.reader.fault.is_some()));
         if let Some((rel, source)) = known.reader.fault.take() {
             let path = self.cx.sys.path("fs/cgroup").join(rel);
             faults.note(Error::Read { path, source });
         }
-        faults.ok(self.machine.collect(out));
+        let machine = faults.ok(self.machine.collect(out));
+        out.family(of_machine, |s| s.value(machine.is_none()));
         faults.finish()
     }
 }

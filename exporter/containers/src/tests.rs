@@ -2,6 +2,8 @@
 //! CRI-O and Docker.
 #![expect(clippy::disallowed_methods, reason = "tests make and change files")]
 
+mod unified;
+
 use super::*;
 use collect::testing::{context, samples, tree};
 use expect_test::{expect, expect_file};
@@ -395,8 +397,13 @@ fn the_count_of_oom_kills_survives_the_container() {
     "#]].assert_eq(&text);
     host.pod_after(UID, &id('e'), &id('d'));
     assert_eq!(host.lines(&name), text);
+    // The pod has ended, and is not the machine's last one; then it is deleted.
+    host.write(&format!("{BASE}/docker/{}/cgroup.procs", id('f')), "");
     host.remove(&pod);
-    assert!(!Host::lines(&mut host, &name).contains("b…"));
+    let row = r#"container_oom_events_total{container="app",id="/kubepods.slice/kubepods-podUID.slice/cri-containerd-b….scope",image="docker.io/library/app:1",name="b…",namespace="default",pod="web-0"} 2"#;
+    assert!(host.lines(&name).lines().any(|line| line == row));
+    model.pods_mut().delete(UID);
+    assert!(!host.lines(&name).contains("b…"));
 }
 
 #[test]
@@ -657,6 +664,7 @@ fn the_machine() {
         machine_nvm_avg_power_budget_watts{boot_id="boot",machine_id="machine",system_uuid="uuid"} 0
         machine_nvm_capacity{boot_id="boot",machine_id="machine",mode="app_direct_mode",system_uuid="uuid"} 0
         machine_nvm_capacity{boot_id="boot",machine_id="machine",mode="memory_mode",system_uuid="uuid"} 0
+        machine_scrape_error 0
         machine_swap_bytes{boot_id="boot",machine_id="machine",system_uuid="uuid"} 1024000
     "#]].assert_eq(&machine(&files));
     // Who may not read the firmware's id has the machine's, as cAdvisor has.
@@ -668,6 +676,7 @@ fn the_machine() {
         machine_nvm_avg_power_budget_watts{boot_id="",machine_id="machine",system_uuid="machine"} 0
         machine_nvm_capacity{boot_id="",machine_id="machine",mode="app_direct_mode",system_uuid="machine"} 0
         machine_nvm_capacity{boot_id="",machine_id="machine",mode="memory_mode",system_uuid="machine"} 0
+        machine_scrape_error 0
         machine_swap_bytes{boot_id="",machine_id="machine",system_uuid="machine"} 1024000
     "#]].assert_eq(&machine(&[files[0], files[1], files[3]]));
 }
