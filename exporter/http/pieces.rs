@@ -5,7 +5,7 @@
 //! is not compressed unpacks a page when its turn comes, so that one is held unpacked, not all.
 
 use super::compress::GZIP_HEADER;
-use exposition::{ContentEncoding, Encoded, Insert, Message, Packer, Page, Unpacker};
+use exposition::{ContentEncoding, Encoded, Insert, LAST_BLOCK, Message, Packer, Page, Unpacker};
 use hyper::body::Bytes;
 use std::{collections::VecDeque, mem, sync::Arc};
 
@@ -13,8 +13,6 @@ use std::{collections::VecDeque, mem, sync::Arc};
 const FRAME: usize = 64 << 10;
 /// Text up to this size is stored: deflating a family's header costs more than its bytes.
 const STORED: usize = 512;
-/// An empty block with fixed codes that is marked as the last.
-const LAST_BLOCK: [u8; 2] = [3, 0];
 
 /// A body that is yet to be made.
 #[derive(Debug)]

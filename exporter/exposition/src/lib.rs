@@ -24,7 +24,7 @@ pub use encode::{Encoded, Insert, Message, encode};
 pub use encoding::ContentEncoding;
 pub use family::{Family, Kind, Str, is_metric_name, metric_name};
 pub use format::{Escaping, Format, Syntax};
-pub use page::{MAX_PAGE, Packer, Page, Unpacker};
+pub use page::{LAST_BLOCK, MAX_PAGE, Packer, Page, Unpacker};
 pub use parse::{Fault, Parsed, ParsedFamily, ParsedLine, parse};
 pub use samples::{Samples, Value, escape as escape_label};
 pub use writer::{Block, Writer};

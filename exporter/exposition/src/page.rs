@@ -1,16 +1,18 @@
 //! Sample lines of one family, compressed at rest.
 //!
 //! A page is a run of raw deflate blocks (RFC 1951) that refers to nothing before it and ends at a
-//! byte: its last block is an empty one, which a full flush makes, and none is marked as the stream's
+//! byte: its last block is an empty one, which a flush makes, and none is marked as the stream's
 //! last. So pages can be put one behind the other, in any order, between a header and a trailer that
 //! close one gzip member; the checksum of the whole follows from theirs.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use memchr::memchr_iter;
 
 /// Canonical lines of one family, compressed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Page {
-    deflated: Box<[u8]>,
+    /// With [`LAST_BLOCK`] behind it: who unpacks a whole stream in one call keeps no window.
+    stream: Box<[u8]>,
     len: u32,
     crc: u32,
     samples: u32,
@@ -31,6 +33,8 @@ pub struct Unpacker {
 
 /// Twice the time of the fastest level, and two thirds of its size; higher ones gain a twentieth.
 const LEVEL: u32 = 2;
+/// An empty block with fixed codes that is marked as the stream's last.
+pub const LAST_BLOCK: [u8; 2] = [3, 0];
 /// The most that a page may hold. Pages are meant to be far smaller: some tens of KiB.
 pub const MAX_PAGE: usize = 64 << 20;
 
@@ -39,7 +43,7 @@ pub const MAX_PAGE: usize = 64 << 20;
 impl Page {
     /// The compressed bytes.
     pub fn deflated(&self) -> &[u8] {
-        &self.deflated
+        self.stream.strip_suffix(&LAST_BLOCK).unwrap_or_default()
     }
 
     /// The bytes of the lines.
@@ -67,7 +71,7 @@ impl std::fmt::Debug for Page {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Page")
             .field("len", &self.len)
-            .field("deflated", &self.deflated.len())
+            .field("deflated", &self.deflated().len())
             .finish_non_exhaustive()
     }
 }
@@ -81,17 +85,16 @@ impl Packer {
     }
 
     /// A page of `lines`; none where they are more than [`MAX_PAGE`] bytes.
-    #[expect(clippy::naive_bytecount, reason = "the compiler makes vector code of it")]
     pub fn pack(&mut self, lines: &[u8]) -> Option<Page> {
         let len = u32::try_from(lines.len()).ok().filter(|_| lines.len() <= MAX_PAGE)?;
-        let samples = u32::try_from(lines.iter().filter(|&&b| b == b'\n').count()).ok()?;
+        let samples = u32::try_from(memchr_iter(b'\n', lines).count()).ok()?;
         self.stream.reset();
         self.out.clear();
         self.out.reserve(lines.len() / 4 + 64);
         loop {
             let done = usize::try_from(self.stream.total_in()).ok()?;
             let rest = lines.get(done..)?;
-            let status = self.stream.compress_vec(rest, &mut self.out, FlushCompress::Full).ok()?;
+            let status = self.stream.compress_vec(rest, &mut self.out, FlushCompress::Sync).ok()?;
             // A flush is whole once it leaves room behind it.
             let all = usize::try_from(self.stream.total_in()).ok()? == lines.len();
             match status {
@@ -102,8 +105,9 @@ impl Packer {
                 Status::StreamEnd => return None,
             }
         }
+        self.out.extend_from_slice(&LAST_BLOCK);
         let crc = crc32fast::hash(lines);
-        Some(Page { deflated: self.out.as_slice().into(), len, crc, samples })
+        Some(Page { stream: self.out.as_slice().into(), len, crc, samples })
     }
 }
 
@@ -124,10 +128,10 @@ impl Unpacker {
     /// Appends the lines of `page`.
     pub fn unpack(&mut self, page: &Page, out: &mut Vec<u8>) {
         self.stream.reset(false);
-        // The window of a stream that writes more than once would be copied: one call does.
+        // What comes in several calls is copied once more, into a window: one call does.
         out.reserve(page.len() + 1);
         let begun = out.len();
-        let done = self.stream.decompress_vec(&page.deflated, out, FlushDecompress::Sync);
+        let done = self.stream.decompress_vec(&page.stream, out, FlushDecompress::Finish);
         debug_assert!(done.is_ok() && out.len() - begun == page.len(), "{page:?}");
     }
 }
