@@ -86,7 +86,7 @@ impl Store {
                 lines = &[];
                 Cell::default()
             });
-            *stale |= rack.put(family, at, cell, lines);
+            *stale |= rack.put((family, at), (cell, lines), &mut press.spare);
         }
         self.waiting += rack.waiting();
         // A full rack is likely to be whole, as in a list.
@@ -208,7 +208,8 @@ impl Store {
         rack.free(place);
         self.waiting = self.waiting.saturating_sub(rack.waiting());
         for (family, stale) in self.stale.iter_mut().enumerate() {
-            *stale |= rack.put(family, place.into(), Cell::default(), &[]);
+            let nothing = (Cell::default(), &[][..]);
+            *stale |= rack.put((family, place.into()), nothing, &mut Vec::new());
         }
         if rack.is_empty() {
             *slot = None;
