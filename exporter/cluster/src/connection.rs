@@ -36,7 +36,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, BufReader},
     net::{self, TcpStream},
     time::{self, Instant},
 };
@@ -66,7 +66,8 @@ const STREAM_WINDOW: u32 = 128 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
 /// HTTP/1.1 connections kept for the next request.
 const IDLE: usize = 4;
-/// The most that a connection of HTTP/1.1 reads ahead.
+/// The most that a connection reads ahead: HTTP/1.1 what it will parse, TLS what it will decrypt, of which
+/// it asks for 4 KiB at a time.
 const READ_AHEAD: usize = 64 << 10;
 
 /// The connections to one server.
@@ -280,6 +281,7 @@ impl Connections {
         let Some((tls, name)) = &self.tls else {
             return self.open(stream, false).await;
         };
+        let stream = BufReader::with_capacity(READ_AHEAD, stream);
         let stream = tls.connect(name.clone(), stream).await;
         let stream = stream.map_err(|error| self.fault(&chain(&error)))?;
         let many = stream.get_ref().1.alpn_protocol() == Some(b"h2");

@@ -1,6 +1,7 @@
 //! A stream of bytes as the lines of a watch: one JSON event each.
 
 use crate::fault::{Fault, Reason};
+use memchr::memchr;
 
 /// The longest event. etcd takes objects of 1.5 MiB; their JSON with its event is not ten times that.
 const MAX_EVENT: usize = 16 << 20;
@@ -41,7 +42,7 @@ impl Frames {
         mut chunk: &[u8],
         mut each: impl FnMut(&[u8]) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        while let Some(at) = chunk.iter().position(|&b| b == b'\n') {
+        while let Some(at) = memchr(b'\n', chunk) {
             let (line, rest) = chunk.split_at_checked(at + 1).unwrap_or((chunk, &[]));
             chunk = rest;
             if self.buffer.is_empty() {
