@@ -20,22 +20,26 @@ pub(crate) fn binary() -> Result<PathBuf, String> {
 /// Writes the archive of our own image below `dir`.
 pub(crate) fn exporter(dir: &Path) -> Result<PathBuf, String> {
     let binary = binary()?;
-    Ok(write(dir, EXPORTER, "bin/hybrid-exporter", &binary, &["/bin/hybrid-exporter"]))
+    Ok(write(dir, EXPORTER, &[("bin/hybrid-exporter", &binary)], "/bin/hybrid-exporter"))
 }
 
-/// Writes the archive of the image that the kubelet runs beside each pod.
+/// The image that the kubelet runs beside each pod, which every node has; also one of busybox, for pods.
+pub(crate) const PAUSE: &str = "docker.io/ground/pause:1";
+
+/// Writes its archive.
 pub(super) fn pause(dir: &Path) -> Result<PathBuf, String> {
     let busybox = program("busybox")?;
-    let sleep = ["/bin/busybox", "sleep", "infinity"];
-    Ok(write(dir, "docker.io/ground/pause:1", "bin/busybox", &busybox, &sleep))
+    let script = root().join("tests/ground/pause");
+    let files = [("bin/busybox", &*busybox), ("pause", &*script)];
+    Ok(write(dir, PAUSE, &files, "/pause"))
 }
 
-fn write(dir: &Path, name: &str, path: &str, binary: &Path, command: &[&str]) -> PathBuf {
+fn write(dir: &Path, name: &str, files: &[(&str, &Path)], command: &str) -> PathBuf {
     let stem = name.rsplit(['/', ':']).nth(1).expect("a name with a tag");
     let out = dir.join(format!("{stem}.tar"));
-    let file = format!("{path}={}", binary.display());
-    let mut args = vec![name, out.to_str().expect("a UTF-8 path"), &file, "--"];
-    args.extend(command);
+    let mut args = vec![name.to_owned(), out.display().to_string()];
+    args.extend(files.iter().map(|(path, file)| format!("{path}={}", file.display())));
+    args.extend(["--".to_owned(), command.to_owned()]);
     done(300, root().join("tests/ground/image"), &args, b"");
     out
 }

@@ -69,6 +69,15 @@ impl Node {
         done(420, program, args, input.as_bytes())
     }
 
+    /// What the kubelet answers, asked through the API server, which has a certificate for it. Who asks
+    /// it directly finds it at `10.10.0.1:10250` of the host's network; in the host's
+    /// `/etc/kubernetes/pki` are `ca.crt`, which signed its certificate, and `admin.crt` and `key` of
+    /// somebody who may ask.
+    pub(crate) fn kubelet(&self, path: &str) -> String {
+        let path = format!("/api/v1/nodes/{}/proxy{path}", self.host.name());
+        self.kubectl(&["get", "--raw", &path], "")
+    }
+
     /// Applies manifests.
     pub(crate) fn apply(&self, manifests: &str) {
         self.kubectl(&["apply", "-f", "-"], manifests);
