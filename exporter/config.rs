@@ -9,7 +9,10 @@ use crate::flags::{
     LOG_FORMAT, LOG_LEVEL, MAX_CONNECTIONS, MAX_REQUESTS, PROCFS, ROOTFS, SYSFS, TELEMETRY_PATH,
     UDEV_DATA, Values,
 };
-use crate::registry::{GROUPS, Group};
+use crate::{
+    logging::Levels,
+    registry::{GROUPS, Group},
+};
 use collect::{Clock, Context, Opt, OptKind, Options, Root, Shared, Spec};
 use std::{
     fmt, io,
@@ -33,7 +36,7 @@ pub struct Config {
     /// Whether the exporter's own numbers are exposed.
     pub exporter_metrics: bool,
     /// What to log.
-    pub log_level: tracing::Level,
+    pub log_levels: Levels,
     /// How to log.
     pub log_format: LogFormat,
     /// What collectors are built from.
@@ -241,16 +244,7 @@ impl Config {
             max_requests: limit(&options, &MAX_REQUESTS)?,
             max_connections: limit(&options, &MAX_CONNECTIONS)?,
             exporter_metrics: !options.switch(&DISABLE_EXPORTER_METRICS),
-            log_level: match options.text(&LOG_LEVEL) {
-                "debug" => tracing::Level::DEBUG,
-                "info" => tracing::Level::INFO,
-                "warn" => tracing::Level::WARN,
-                "error" => tracing::Level::ERROR,
-                other => {
-                    let what = format!("expected debug, info, warn or error, found {other:?}");
-                    return Err(wrong(&LOG_LEVEL, what));
-                }
-            },
+            log_levels: options.text(&LOG_LEVEL).parse().map_err(|what| wrong(&LOG_LEVEL, what))?,
             log_format: match options.text(&LOG_FORMAT) {
                 "logfmt" => LogFormat::Logfmt,
                 "json" => LogFormat::Json,
@@ -437,7 +431,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((config.max_requests, config.max_connections), (3, 2));
-        assert_eq!(config.log_level, tracing::Level::WARN);
+        assert_eq!(config.log_levels, "warn".parse().unwrap());
         assert_eq!(config.listen.len(), 2);
         assert!(!config.enabled.iter().any(|spec| spec.name == "loadavg"));
         assert!(config.exporter_metrics && config.telemetry_path == "/metrics");

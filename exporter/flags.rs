@@ -60,8 +60,12 @@ pub(crate) const DISABLE_DEFAULTS: Opt = Opt::switch(
     false,
     "Disable every collector that is not enabled by its own flag.",
 );
-pub(crate) const LOG_LEVEL: Opt =
-    Opt::text("log.level", "info", "What to log: debug, info, warn or error.");
+pub(crate) const LOG_LEVEL: Opt = Opt::text(
+    "log.level",
+    "info",
+    "What to log: debug, info, warn or error; of libraries warnings at most, unless one is named, as \
+     in debug,h2=debug.",
+);
 pub(crate) const LOG_FORMAT: Opt = Opt::text("log.format", "logfmt", "How to log: logfmt or json.");
 pub(crate) const GOMAXPROCS: Opt =
     Opt::text("runtime.gomaxprocs", "1", "Accepted and ignored, as node_exporter has it.").hidden();

@@ -1,6 +1,8 @@
 //! The log: one line an event to standard error, as logfmt or as JSON.
 //!
-//! Values may come from devices and clients: whatever they hold, an event stays one line.
+//! Values may come from devices and clients: whatever they hold, an event stays one line. Of libraries
+//! only warnings are taken, unless they are asked for by name: at level debug the frames of HTTP/2 alone are
+//! more lines than everything else.
 
 use crate::config::LogFormat;
 use collect::Clock;
@@ -8,6 +10,7 @@ use std::{
     collections::BTreeSet,
     fmt::{self, Debug, Write},
     panic,
+    str::FromStr,
     sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -16,19 +19,89 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
+    filter::Targets,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt,
     registry::LookupSpan,
 };
 
-/// Sends events of `level` and above to standard error from now on.
-pub fn start(level: Level, format: LogFormat, clock: Clock) {
+/// The crates whose events are the exporter's own.
+const OWN: [&str; 17] = [
+    "cgroup",
+    "cluster",
+    "collect",
+    "containers",
+    "exposition",
+    "host",
+    "hybrid_exporter",
+    "journal",
+    "journal_reader",
+    "kubestate",
+    "model",
+    "mounts",
+    "sockets",
+    "store",
+    "syscall",
+    "systemd",
+    "upstream",
+];
+
+/// From which level on events are logged: `debug`, or `info,h2=debug`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Levels {
+    own: Level,
+    /// Crates or modules with levels of their own.
+    named: Vec<(String, Level)>,
+}
+
+// === impl Levels ===
+
+impl Levels {
+    fn targets(&self) -> Targets {
+        let own = OWN.map(|name| (name, self.own));
+        let named = self.named.iter().map(|(name, level)| (name.as_str(), *level));
+        Targets::new().with_default(self.own.min(Level::WARN)).with_targets(own).with_targets(named)
+    }
+
+    fn most(&self) -> Level {
+        self.named.iter().map(|(_, level)| *level).fold(self.own, Level::max)
+    }
+}
+
+impl FromStr for Levels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let level = |text| match text {
+            "debug" => Ok(Level::DEBUG),
+            "info" => Ok(Level::INFO),
+            "warn" => Ok(Level::WARN),
+            "error" => Ok(Level::ERROR),
+            other => Err(format!("expected debug, info, warn or error, found {other:?}")),
+        };
+        let (own, rest) =
+            text.split_once(',').map_or((text, None), |(own, rest)| (own, Some(rest)));
+        let named = rest.into_iter().flat_map(|rest| rest.split(',')).map(|one| {
+            let named = one.split_once('=').filter(|(name, _)| !name.is_empty());
+            let (name, of) = named.ok_or_else(|| {
+                format!("expected a library and its level, such as h2=debug, found {one:?}")
+            })?;
+            Ok((name.to_owned(), level(of)?))
+        });
+        Ok(Self { own: level(own)?, named: named.collect::<Result<_, String>>()? })
+    }
+}
+
+/// Sends events of these levels and above to standard error from now on.
+pub fn start(levels: &Levels, format: LogFormat, clock: Clock) {
     let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_max_level(levels.most())
         .with_writer(std::io::stderr)
         // It would print to standard error that standard error takes nothing, and panic.
         .log_internal_errors(false)
         .event_format(Lines { format, clock })
-        .finish();
+        .finish()
+        .with(levels.targets());
     // It fails where there is a subscriber already, as in tests: that one stays.
     drop(tracing::subscriber::set_global_default(subscriber));
     panic::set_hook(Box::new(log_panic));
@@ -211,6 +284,48 @@ mod tests {
             (4_102_444_799, "2099-12-31T23:59:59.000Z"),
         ] {
             assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn libraries_are_asked_for_by_name() {
+        let targets = |text: &str| text.parse::<Levels>().unwrap().targets();
+        let takes = |targets: &Targets, name, level| targets.would_enable(name, &level);
+        let debug = targets("debug");
+        assert!(takes(&debug, "cluster::watch", Level::DEBUG));
+        assert!(takes(&debug, "hybrid_exporter::http", Level::DEBUG));
+        assert!(!takes(&debug, "h2::codec", Level::INFO) && takes(&debug, "h2", Level::WARN));
+        let named = targets("warn,h2=debug,cluster::watch=info");
+        assert!(takes(&named, "h2::codec", Level::DEBUG) && !takes(&named, "hyper", Level::INFO));
+        assert!(takes(&named, "cluster::watch", Level::INFO));
+        assert!(!takes(&named, "cluster::lease", Level::INFO));
+        assert!(!takes(&targets("error"), "hyper", Level::WARN));
+        for (text, why) in [
+            ("trace", "expected debug, info, warn or error, found \"trace\""),
+            ("h2=debug", "expected debug, info, warn or error, found \"h2=debug\""),
+            ("info,h2", "expected a library and its level, such as h2=debug, found \"h2\""),
+            ("info,=debug", "expected a library and its level, such as h2=debug, found \"=debug\""),
+            ("info,h2=all", "expected debug, info, warn or error, found \"all\""),
+        ] {
+            assert_eq!(text.parse::<Levels>(), Err(why.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the workspace's own manifests")]
+    fn every_crate_of_the_workspace_is_our_own() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = include_str!("../Cargo.toml");
+        let (_, members) = text.split_once("members = [").unwrap();
+        let (members, _) = members.split_once(']').unwrap();
+        for member in members.split(',').map(|m| m.trim().trim_matches('"')) {
+            let path = root.join(member).join("Cargo.toml");
+            let manifest = std::fs::read_to_string(path).unwrap_or_default();
+            let name = manifest.lines().find_map(|line| line.strip_prefix("name = "));
+            let Some(name) = name.map(|name| name.trim_matches('"').replace('-', "_")) else {
+                continue;
+            };
+            assert!(OWN.contains(&&*name), "{name} is not in OWN");
         }
     }
 

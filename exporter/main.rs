@@ -99,7 +99,7 @@ fn metrics(
     collect: Vec<String>,
     format: exposition::Format,
 ) -> anyhow::Result<()> {
-    logging::start(config.log_level, config.log_format, config.context.clock);
+    logging::start(&config.log_levels, config.log_format, config.context.clock);
     let engine = engine(config, None)?;
     let select = if collect.is_empty() { Select::All } else { Select::Only(collect) };
     let runtime = runtime()?;
@@ -125,7 +125,7 @@ fn serve(config: &Config) -> anyhow::Result<()> {
     raise_descriptors();
     let own = Arc::new(SelfMetrics::new());
     let engine = engine(config, config.exporter_metrics.then(|| Arc::clone(&own)))?;
-    logging::start(config.log_level, config.log_format, config.context.clock);
+    logging::start(&config.log_levels, config.log_format, config.context.clock);
     let version = env!("CARGO_PKG_VERSION");
     let names: Vec<&str> = config.enabled.iter().map(|spec| spec.name).collect();
     tracing::info!(version, pid = std::process::id(), "starting hybrid-exporter");
