@@ -135,7 +135,7 @@ fn since(text: &str, now: SystemTime) -> Option<u64> {
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Some(u64::try_from(time.as_microsecond()).unwrap_or(0));
     }
-    let ago = journal::parse_duration(text)?;
+    let ago = collect::parse_duration(text)?;
     let time = now.checked_sub(ago)?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     u64::try_from(time.as_micros()).ok()
 }

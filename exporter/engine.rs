@@ -10,14 +10,14 @@ use crate::{
     registry::{self, NODE, PARTS},
     selfmetrics::SelfMetrics,
 };
-use collect::{Bell, Collector, Context, Error, Line, Source, SourceSpec, Spec};
+use collect::{Bell, Collector, Context, Error, Line, Source, SourceSpec, Spec, lock};
 use exposition::{Block, Encoded, Family, Format, Writer, encode};
 use std::{
     collections::HashSet,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -740,11 +740,6 @@ impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Running").field("name", &self.name).finish_non_exhaustive()
     }
-}
-
-/// A lock whose holder panicked still guards whole values: each is written in one step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

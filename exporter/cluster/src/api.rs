@@ -14,11 +14,12 @@ use crate::{
     transport::{MAX_ANSWER, Stream, Transport},
 };
 use bytes::Bytes;
+use collect::lock;
 use futures_util::future::BoxFuture;
 use http::{Method, Request, Response, header};
 use http_body_util::Full;
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::time::{self, Instant};
@@ -74,7 +75,7 @@ impl Api {
 
     /// Who we are, read anew where that is due.
     fn known(&self) -> Result<Known, Fault> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         let now = Instant::now();
         if let Some(known) = known.as_ref().filter(|known| known.until.is_some_and(|t| now < t)) {
             return Ok(known.clone());
@@ -105,7 +106,7 @@ impl Api {
 
     /// Has the next request read the credentials anew.
     fn doubt(&self) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         if let Some(known) = known.as_mut() {
             known.until = None;
         }

@@ -13,10 +13,10 @@
 use crate::{
     access::{Server, access},
     fault::{Fault, Reason},
-    states::lock,
     tls,
 };
 use bytes::Bytes;
+use collect::lock;
 use http::{HeaderValue, Request, Response, Uri, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full};
 use hyper::{

@@ -6,9 +6,10 @@ use crate::{
     fault::{Fault, Reason},
     quota::Quota,
     shard::Shard,
-    states::{State, lock},
+    states::State,
     watch::{Request, Sink},
 };
+use collect::lock;
 use kubestate::{
     ObjectKey, RenderOptions, Rendered, Resource,
     custom::{CustomResource, Notes, Trouble},

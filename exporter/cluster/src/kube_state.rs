@@ -63,7 +63,7 @@ fn families() -> &'static [&'static [Family]] {
 
 impl KubeState {
     fn new(cx: &Context) -> Result<Self> {
-        let stale = options::duration(&cx.options, &options::STALE)?;
+        let stale = cx.options.positive_duration(&options::STALE)?;
         Ok(Self { states: cx.shared.get(), lead: cx.shared.get(), stale })
     }
 }

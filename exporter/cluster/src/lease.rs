@@ -32,12 +32,12 @@ use crate::{
     watch::{self, Extent, Request, Sink, Target},
 };
 use claim::{Claim, Report, Sight, Terms, Window};
-use collect::Clock;
+use collect::{Clock, lock};
 use futures_util::future::BoxFuture;
 use record::Record;
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::Duration,
 };
 use tokio::{sync, time};
@@ -294,7 +294,7 @@ impl Lead {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }
 

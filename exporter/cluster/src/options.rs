@@ -2,7 +2,6 @@
 
 use crate::lease::{self, Contest};
 use collect::{Context, Error, Opt, Options, Result};
-use std::time::Duration;
 
 /// Who serves what the cluster is made of.
 pub const MODE: Opt = Opt::text(
@@ -139,44 +138,6 @@ pub(crate) fn texts<'o>(options: &'o Options, opt: &Opt) -> impl Iterator<Item =
     texts.map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// A length of time: `90s`, `5m`, `1h`.
-pub(crate) fn duration(options: &Options, opt: &Opt) -> Result<Duration> {
-    let text = options.text(opt);
-    let parsed = text.char_indices().next_back().and_then(|(at, unit)| {
-        let number: u64 = text.get(..at)?.parse().ok()?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            _ => return None,
-        };
-        number.checked_mul(seconds).filter(|seconds| *seconds > 0)
-    });
-    parsed
-        .map(Duration::from_secs)
-        .ok_or_else(|| wrong(opt, format!("expected a time such as 90s, 5m or 1h, found {text:?}")))
-}
-
 pub(crate) fn wrong(opt: &Opt, what: String) -> Error {
     Error::Option { option: opt.name.to_owned(), what }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times() {
-        let time = |text: &str| {
-            let mut options = Options::default();
-            options.set(STALE.name, vec![text.to_owned()]);
-            duration(&options, &STALE).map(|time| time.as_secs()).map_err(|e| e.to_string())
-        };
-        assert_eq!([time("90s"), time("5m"), time("1h")], [Ok(90), Ok(300), Ok(3600)]);
-        for bad in ["", "5", "m", "0s", "-1m", "5 m", "5ä", "99999999999999999h"] {
-            let error = time(bad).unwrap_err();
-            assert!(error.starts_with("--cluster.stale: expected a time such as"), "{error}");
-        }
-        assert_eq!(duration(&Options::default(), &STALE).unwrap(), Duration::from_mins(5));
-    }
 }

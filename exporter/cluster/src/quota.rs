@@ -2,7 +2,7 @@
 //! many as they like, and nobody asked for these numbers. What configurations ask for has no bound, as
 //! it has none in kube-state-metrics.
 
-use crate::states::lock;
+use collect::lock;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{

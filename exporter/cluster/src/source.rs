@@ -16,11 +16,11 @@ use crate::{
     options,
     plan::Plan,
     role::Part,
-    states::{Of, State, States, Status, View, lock},
+    states::{Of, State, States, Status, View},
     transport::Transport,
     watch,
 };
-use collect::{Call, Context, Health, Line, Result, Source, SourceSpec, Ticket};
+use collect::{Call, Context, Health, Line, Result, Source, SourceSpec, Ticket, lock};
 use kubestate::custom;
 use model::Model;
 use std::{
@@ -109,7 +109,7 @@ impl Cluster {
             let what = "nothing of the cluster is asked for; give --cluster=always or --node-name";
             Err(Health::absent(format!("with --cluster={mode} and no node name {what}")))
         };
-        let stale = options::duration(&cx.options, &options::STALE)?;
+        let stale = cx.options.positive_duration(&options::STALE)?;
         let (states, lead, model) = (cx.shared.get(), cx.shared.get(), cx.shared.get());
         Ok(Self { server, states, plan, model, contest, lead, stale })
     }

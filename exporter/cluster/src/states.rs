@@ -12,12 +12,13 @@ use crate::{
     role::{Part, Watched},
     watch::{Request, Target},
 };
+use collect::lock;
 use exposition::Family;
 use kubestate::{RESOURCES, Resource, custom::CustomResource};
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -377,9 +378,4 @@ impl Tally {
             Request::Watch => &self.watches,
         }
     }
-}
-
-/// A lock whose holder panicked still guards whole values.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,7 +17,7 @@ pub(crate) static SPEC: Spec = Spec {
     families: &[&FAMILIES],
     opts: &[],
     build: |cx| {
-        let stale = options::duration(&cx.options, &options::STALE)?;
+        let stale = cx.options.positive_duration(&options::STALE)?;
         Ok(Box::new(Watches { states: cx.shared.get(), lead: cx.shared.get(), stale }))
     },
 };

@@ -4,11 +4,13 @@
 
 mod below;
 mod directory;
+mod duration;
 mod error;
 mod filter;
 pub mod fold;
 mod number;
 mod options;
+mod poison;
 mod root;
 mod source;
 mod spec;
@@ -18,10 +20,12 @@ pub mod testing;
 
 pub use below::{Found, KeptBelow};
 pub use directory::Directory;
+pub use duration::parse_duration;
 pub use error::{Error, Faults, Result};
 pub use filter::Filter;
 pub use number::{KeptNumber, allow_descriptors};
 pub use options::{Opt, OptKind, Options};
+pub use poison::lock;
 pub use root::{Attr, File, Kept, Root, Stamp, Text};
 pub use source::{Bell, BuildSource, Call, Health, Line, Shared, Source, SourceSpec, Ticket};
 pub use spec::{Clock, Collector, Context, Spec};

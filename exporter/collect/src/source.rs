@@ -5,14 +5,14 @@
 //! tells the source that a scrape begins, [`Ticket`] comes back when the cache is true as of then.
 //! Nothing here needs a runtime.
 
-use crate::{Context, Result};
+use crate::{Context, Result, lock};
 use std::{
     any::{Any, TypeId},
     collections::HashMap,
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     task::{Poll, Waker},
 };
 
@@ -212,10 +212,6 @@ impl fmt::Debug for SourceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SourceSpec").field("name", &self.name).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 mod errno;
 
-use collect::{Collector, Context, Error, Faults, Filter, Opt, Options, Result, Root, Spec};
+use collect::{Collector, Context, Error, Faults, Filter, Opt, Result, Root, Spec};
 use exposition::{Family, Writer};
 use mounts::{
     Line, Mounts,
@@ -141,7 +141,7 @@ struct Mount {
 impl Filesystem {
     fn new(cx: &Context, call: statfs::Call) -> Result<Self> {
         let options = &cx.options;
-        let patience = duration(options, &MOUNT_TIMEOUT)?.min(PATIENCE);
+        let patience = options.positive_duration(&MOUNT_TIMEOUT)?.min(PATIENCE);
         let workers = options.text(&STAT_WORKERS);
         let workers: usize =
             workers.parse().ok().filter(|&n| n > 0).ok_or_else(|| Error::Option {
@@ -273,37 +273,6 @@ const NUMBERS: [fn(&Stat) -> f64; 6] = [
     |s| s.files_free as f64,
     |_| 0.0,
 ];
-
-/// A duration as Go writes it: `5s`, `500ms`, `1m30s`.
-fn duration(options: &Options, option: &Opt) -> Result<Duration> {
-    let text = options.text(option);
-    let parse = || {
-        let mut total = Duration::ZERO;
-        let mut rest = text;
-        while !rest.is_empty() {
-            let (number, after) = rest.split_at_checked(rest.find(char::is_alphabetic)?)?;
-            let end = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
-            let (unit, after) = after.split_at_checked(end)?;
-            let unit = match unit {
-                "h" => 3600.0,
-                "m" => 60.0,
-                "s" => 1.0,
-                "ms" => 1e-3,
-                "us" | "µs" => 1e-6,
-                "ns" => 1e-9,
-                _ => return None,
-            };
-            let number: f64 = number.parse().ok()?;
-            total = total.checked_add(Duration::try_from_secs_f64(number * unit).ok()?)?;
-            rest = after;
-        }
-        (!total.is_zero()).then_some(total)
-    };
-    parse().ok_or_else(|| Error::Option {
-        option: option.name.to_owned(),
-        what: format!("{text:?} is no duration, such as 5s"),
-    })
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! What the source and the collector share.
 
 use crate::{Evidence, counters::Counters, position::PositionErrors};
-use collect::{Error, Result};
+use collect::{Error, Result, lock};
 use journal_reader::{Point, Position, Stats};
 use rustix::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// What has been read, and how reading goes.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ pub(crate) enum Status {
 
 impl Cache {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Says what the thread that reads sleeps on.

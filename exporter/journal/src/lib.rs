@@ -29,7 +29,7 @@ mod units;
 
 pub use cache::Cache;
 pub use counters::Evidence;
-pub use options::{MODE, parse_duration};
+pub use options::MODE;
 pub use search::{Fault, Query, priority, search};
 pub use secrets::mask_secrets;
 pub use source::SOURCE;

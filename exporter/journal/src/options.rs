@@ -1,7 +1,6 @@
 //! Flags of the part `journal`.
 
 use collect::{Error, Opt, Options, Result};
-use std::time::Duration;
 
 /// Whether the journal is read.
 pub const MODE: Opt = Opt::text(
@@ -42,27 +41,4 @@ pub(crate) fn number(options: &Options, opt: &Opt, max: usize) -> Result<usize> 
         option: opt.name.to_owned(),
         what: format!("expected a number from 0 to {max}, found {text:?}"),
     })
-}
-
-/// A duration: `90s`, `5m`, `2h`, `1d`, or seconds.
-pub(crate) fn duration(options: &Options, opt: &Opt) -> Result<Duration> {
-    let text = options.text(opt);
-    parse_duration(text).ok_or_else(|| Error::Option {
-        option: opt.name.to_owned(),
-        what: format!("expected a duration such as 90s, 5m, 2h or 1d, found {text:?}"),
-    })
-}
-
-/// A duration as flags have it: a number of seconds, or one followed by s, m, h or d.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let (number, unit) = match text.char_indices().next_back()? {
-        (_, last) if last.is_ascii_digit() => (text, 1),
-        (at, 's') => (text.get(..at)?, 1),
-        (at, 'm') => (text.get(..at)?, 60),
-        (at, 'h') => (text.get(..at)?, 3600),
-        (at, 'd') => (text.get(..at)?, 86_400),
-        _ => return None,
-    };
-    let number: u32 = number.parse().ok()?;
-    Some(Duration::from_secs(u64::from(number) * unit))
 }

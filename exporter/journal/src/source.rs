@@ -17,7 +17,9 @@ use crate::{
     rules::Rules,
     tally::Tally,
 };
-use collect::{Call, Clock, Context, Health, Line, Result, Source, SourceSpec, StateDir, Ticket};
+use collect::{
+    Call, Clock, Context, Health, Line, Result, Source, SourceSpec, StateDir, Ticket, lock,
+};
 use journal_reader::{Event, Journal, Options, Position, Progress, Seek, Start};
 use model::Model;
 use rustix::{
@@ -30,7 +32,7 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, UNIX_EPOCH},
@@ -112,7 +114,7 @@ impl Reading {
         let rules = Rules::new(cx.options.list(&options::RULES))?;
         let max_units = options::number(&cx.options, &options::MAX_UNITS, 5000)?;
         let max_patterns = options::number(&cx.options, &options::MAX_PATTERNS, 5000)?;
-        let lookback = options::duration(&cx.options, &options::LOOKBACK)?;
+        let lookback = cx.options.duration(&options::LOOKBACK)?;
         let cache: Arc<Cache> = cx.shared.get();
         let required = cx.options.text(&options::MODE) == "on";
         let root = cx.rootfs.as_path().to_owned();
@@ -208,10 +210,6 @@ fn told(path: &Path, error: &journal_reader::Error) -> String {
         _ => "",
     };
     format!("{}: {error}{hint}", path.display())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 // === impl Ending ===

@@ -156,20 +156,6 @@ fn options() {
 }
 
 #[test]
-fn durations() {
-    let mut options = Options::default();
-    let mut parse = |text: &str| {
-        options.set(MOUNT_TIMEOUT.name, vec![text.to_owned()]);
-        duration(&options, &MOUNT_TIMEOUT).ok().map(|d| d.as_millis())
-    };
-    assert_eq!(parse("1m30.5s"), Some(90_500));
-    assert_eq!(parse("250ms"), Some(250));
-    for bad in ["", "5", "s", "-1s", "1e999s", "1parsec", "1s5"] {
-        assert_eq!(parse(bad), None, "{bad}");
-    }
-}
-
-#[test]
 fn a_mount_that_hangs_is_shown_as_such() {
     use std::sync::{Condvar, Mutex};
     let gate: Arc<(Mutex<bool>, Condvar)> = Arc::default();
