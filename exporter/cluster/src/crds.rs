@@ -153,6 +153,11 @@ impl Definitions {
         std::mem::take(&mut self.changed).then(|| self.served().cloned().collect())
     }
 
+    /// Has them asked for once more.
+    pub(crate) fn renew(&mut self) {
+        self.changed = true;
+    }
+
     /// Whether something has come that nobody has asked for.
     pub(crate) fn has_news(&self) -> bool {
         self.changed

@@ -23,6 +23,7 @@ mod options;
 mod own;
 mod plan;
 mod quota;
+mod reload;
 pub mod role;
 #[cfg(test)]
 mod scripted;

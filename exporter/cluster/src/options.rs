@@ -70,7 +70,7 @@ pub(crate) const CUSTOM_CONFIG_FILE: Opt = Opt::text(
     "custom-resource-state-config-file",
     "",
     "A file that says which fields of custom resources become families, as kube-state-metrics takes \
-     it. It is read once, at the start.",
+     it. It is read again when it changes.",
 );
 pub(crate) const CUSTOM_CONFIG: Opt = Opt::text(
     "custom-resource-state-config",

@@ -1,15 +1,16 @@
-//! What kube-state-metrics tells of itself, as far as the alerts of its mixin read it: whether lists and
-//! watches fail, and which shards there are. The `resource` is the Go type, as it is there.
+//! What kube-state-metrics tells of itself, as far as alerts read it: whether lists and watches fail, which
+//! shards there are, and whether its configuration could be read again. The `resource` is the Go type, as it is
+//! there; the hash of the configuration is another than there, as nothing is to be read from it but a change.
 
 use crate::{
-    plan::Plan,
+    plan,
     shard::Shard,
     states::{Of, States},
     watch::Request,
 };
 use collect::{Collector, Result, Spec};
 use exposition::{Family, Writer};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 pub(crate) static SPEC: Spec = Spec {
     name: "kube_state_metrics",
@@ -18,13 +19,12 @@ pub(crate) static SPEC: Spec = Spec {
     families: &[&FAMILIES],
     opts: &[],
     build: |cx| {
-        // Whether it runs in a pod is of no importance for the shard.
-        let shard = Plan::new(&cx.options, false)?.role.shard();
+        let shard = plan::shard(&cx.options)?;
         Ok(Box::new(Own { states: cx.shared.get(), shard }))
     },
 };
 
-static FAMILIES: [Family; 4] = [
+static FAMILIES: [Family; 7] = [
     Family::counter(
         "kube_state_metrics_list_total",
         "Lists of the resource's objects, by how they ended.",
@@ -41,7 +41,25 @@ static FAMILIES: [Family; 4] = [
         &["shard_ordinal"],
     ),
     Family::gauge("kube_state_metrics_total_shards", "The number of shards.", &[]),
+    Family::gauge(
+        "kube_state_metrics_config_hash",
+        "A number that stands for the contents of the file that is in force.",
+        &["type", "filename"],
+    ),
+    Family::gauge(
+        "kube_state_metrics_last_config_reload_successful",
+        "Whether the file as it was read last could be taken; what was taken before it stays in force.",
+        &["type", "filename"],
+    ),
+    Family::gauge(
+        "kube_state_metrics_last_config_reload_success_timestamp_seconds",
+        "When a file was taken last, in seconds since 1970.",
+        &["type", "filename"],
+    ),
 ];
+
+/// What kube-state-metrics calls the configuration of custom resources.
+const CONFIGURATION: &str = "customresourceconfig";
 
 struct Own {
     states: Arc<States>,
@@ -51,7 +69,7 @@ struct Own {
 impl Collector for Own {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         self.states.answers()?;
-        let [lists, watches, ordinal, shards] = &FAMILIES;
+        let [lists, watches, ordinal, shards, hash, well, taken] = &FAMILIES;
         let tallies = self.states.tallies();
         for (family, what) in [(lists, Request::List), (watches, Request::Watch)] {
             out.family(family, |s| {
@@ -72,6 +90,14 @@ impl Collector for Own {
         let index = self.shard.index();
         out.family(ordinal, |s| s.row(&[&index.to_string()], index));
         out.family(shards, |s| s.value(self.shard.total()));
+        if let Some(configured) = self.states.configuration() {
+            let labels = [CONFIGURATION, &*configured.file];
+            // No number of more bits would come through.
+            out.family(hash, |s| s.row(&labels, configured.hash >> 16));
+            out.family(well, |s| s.row(&labels, configured.well));
+            let at = configured.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            out.family(taken, |s| s.row(&labels, at.as_secs_f64()));
+        }
         Ok(())
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Customs {
     conditions: bool,
     /// Objects of a group whose conditions are.
     pub(crate) most: usize,
+    /// The file that the configuration is from, and its text.
+    pub(crate) file: Option<(String, String)>,
 }
 
 // === impl Plan ===
@@ -82,16 +84,19 @@ impl Customs {
     fn new(given: &Options, filter: FamilyFilter) -> Result<Self> {
         let (file, text) =
             (given.text(&options::CUSTOM_CONFIG_FILE), given.text(&options::CUSTOM_CONFIG));
+        let mut from = None;
         let configuration = match (text, file) {
             ("", "") => Configuration::default(),
             ("", path) => {
                 #[expect(clippy::disallowed_methods, reason = "a file of the exporter's own")]
                 let text = std::fs::read_to_string(path);
                 let text = text.map_err(|error| error.to_string());
-                text.and_then(|text| Configuration::parse(&text).map_err(|fault| fault.to_string()))
-                    .map_err(|what| {
-                        wrong(&options::CUSTOM_CONFIG_FILE, format!("{path}: {what}"))
-                    })?
+                text.and_then(|text| {
+                    let parsed = Configuration::parse(&text).map_err(|fault| fault.to_string());
+                    from = Some((path.to_owned(), text));
+                    parsed
+                })
+                .map_err(|what| wrong(&options::CUSTOM_CONFIG_FILE, format!("{path}: {what}")))?
             }
             (text, _) => Configuration::parse(text)
                 .map_err(|fault| wrong(&options::CUSTOM_CONFIG, fault.to_string()))?,
@@ -102,7 +107,13 @@ impl Customs {
             wrong(&options::CONDITIONS_MAX, format!("expected a number from 0 on, found {most:?}"))
         })?;
         let conditions = given.switch(&options::CONDITIONS) && !only;
-        Ok(Self { configuration, filter, conditions, most })
+        Ok(Self { configuration, filter, conditions, most, file: from })
+    }
+
+    /// The same under another configuration.
+    pub(crate) fn with(&self, configuration: Configuration) -> Self {
+        let Self { conditions, most, .. } = *self;
+        Self { configuration, filter: self.filter.clone(), conditions, most, file: None }
     }
 
     /// Whether a configuration asks for any.
@@ -144,7 +155,8 @@ fn resources(given: &Options) -> Result<Vec<&'static Resource>> {
     Ok(RESOURCES.iter().filter(keeps).copied().collect())
 }
 
-fn shard(given: &Options) -> Result<Shard> {
+/// The shard that the options name.
+pub(crate) fn shard(given: &Options) -> Result<Shard> {
     let number = |opt: &Opt, least| {
         let text = given.text(opt);
         text.parse::<u32>()

@@ -14,20 +14,21 @@ use crate::{
     keeper::{Bench, Keeper, Kept},
     lease::{self, Contest, Lead, Standing},
     options,
-    plan::Plan,
+    plan::{Customs, Plan},
+    reload::Reload,
     role::Part,
     states::{Of, State, States, Status, View},
     transport::Transport,
     watch,
 };
-use collect::{Call, Context, Health, Line, Result, Source, SourceSpec, Ticket, lock};
+use collect::{Call, Clock, Context, Health, Line, Result, Source, SourceSpec, Ticket, lock};
 use kubestate::custom;
 use model::Model;
 use std::{
     collections::BTreeMap,
     future::Future,
     pin::{Pin, pin},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
     thread,
     time::Duration,
 };
@@ -65,6 +66,7 @@ pub(crate) struct Cluster {
     contest: Option<Contest>,
     lead: Arc<Lead>,
     stale: Duration,
+    clock: Clock,
 }
 
 /// The thread's own.
@@ -80,6 +82,10 @@ struct Session<'a> {
     /// The watch of definitions, and what it has told.
     discovery: Option<Arc<State>>,
     definitions: Arc<Mutex<Definitions>>,
+    /// What of them is wanted: the plan's, until the configuration is another.
+    wanted: Arc<Customs>,
+    /// Tells when it is.
+    reload: Option<Reload>,
     /// What is defined, and the watches of it.
     customs: BTreeMap<custom::Served, Vec<(Arc<State>, AbortHandle)>>,
     /// A scrape that waits for the first lists.
@@ -111,7 +117,7 @@ impl Cluster {
         };
         let stale = cx.options.positive_duration(&options::STALE)?;
         let (states, lead, model) = (cx.shared.get(), cx.shared.get(), cx.shared.get());
-        Ok(Self { server, states, plan, model, contest, lead, stale })
+        Ok(Self { server, states, plan, model, contest, lead, stale, clock: cx.clock })
     }
 
     /// Contends for the lead, if that is its role, until `stop`.
@@ -191,6 +197,11 @@ fn down(line: &Line, reason: &str) {
 
 impl<'a> Session<'a> {
     fn new(cluster: &'a Cluster, line: &'a Line) -> Self {
+        let wanted = Arc::clone(&cluster.plan.customs);
+        let reload = wanted
+            .file
+            .as_ref()
+            .map(|(path, text)| Reload::new(path, text, &cluster.states, cluster.clock));
         Self {
             cluster,
             line,
@@ -201,6 +212,8 @@ impl<'a> Session<'a> {
             cluster_part: false,
             discovery: None,
             definitions: Arc::default(),
+            wanted,
+            reload,
             customs: BTreeMap::new(),
             waiting: None,
             begun: Instant::now(),
@@ -223,6 +236,7 @@ impl<'a> Session<'a> {
         loop {
             let look = self.look();
             let wake = self.tell_at.map_or(look, |at| at.min(look));
+            let reload = self.reload.as_ref().map_or(look, Reload::due);
             tokio::select! {
                 call = self.line.next() => match call {
                     Call::Refresh(ticket) => {
@@ -249,6 +263,11 @@ impl<'a> Session<'a> {
                         self.tell();
                     }
                 }
+                () = time::sleep_until(reload) => {
+                    if let Some(new) = self.reload.as_mut().and_then(|r| r.look(&self.wanted)) {
+                        self.configure(transport, new);
+                    }
+                }
                 Some(ended) = self.watches.join_next_with_id() => self.restart(transport, &ended),
             }
         }
@@ -266,13 +285,60 @@ impl<'a> Session<'a> {
                 self.start(transport, state, Duration::ZERO);
             }
         }
-        if plan.customs.are_wanted() {
-            let configured = plan.customs.are_configured();
-            for watched in plan.role.custom(crds::API, false).iter().filter(|w| w.part == part) {
+        self.begin_discovery(transport, part);
+    }
+
+    /// Begins to watch which custom resources there are, where somebody wants to know.
+    fn begin_discovery(&mut self, transport: &Arc<dyn Transport>, part: Part) {
+        if self.wanted.are_wanted() {
+            let role = &self.cluster.plan.role;
+            for watched in role.custom(crds::API, false).iter().filter(|w| w.part == part) {
+                let configured = Arc::new(self.wanted.are_configured().into());
                 let state = self.cluster.states.add(Of::Definitions { configured }, watched);
                 self.discovery = Some(Arc::clone(&state));
                 self.start(transport, state, Duration::ZERO);
             }
+        }
+    }
+
+    /// Takes another configuration of custom resources: watches of which something else is to be made begin
+    /// anew, and all others go on.
+    fn configure(&mut self, transport: &Arc<dyn Transport>, wanted: Customs) {
+        self.wanted = Arc::new(wanted);
+        let Some(discovery) = self.discovery.clone() else {
+            for part in [Part::Own, Part::Cluster] {
+                if self.runs(part) {
+                    self.begin_discovery(transport, part);
+                }
+            }
+            return;
+        };
+        if let Of::Definitions { configured } = &discovery.of {
+            configured.store(self.wanted.are_configured(), Relaxed);
+        }
+        let wanted = Arc::clone(&self.wanted);
+        let others = self.customs.extract_if(.., |served, watches| {
+            let of = watches.first().map(|(state, _)| &state.of);
+            let known =
+                of.and_then(|of| if let Of::Custom(custom) = of { Some(&**custom) } else { None });
+            wanted.of(served).as_ref() != known
+        });
+        for (_, watches) in others.collect::<Vec<_>>() {
+            self.cease(watches);
+        }
+        lock(&self.definitions).renew();
+        self.discover(transport);
+    }
+
+    /// Ends the watches of a custom resource.
+    fn cease(&mut self, watches: Vec<(Arc<State>, AbortHandle)>) {
+        let states: Vec<_> = watches.iter().map(|(state, _)| Arc::clone(state)).collect();
+        for (_, task) in watches {
+            task.abort();
+        }
+        self.cluster.states.remove(&states);
+        if let Some(state) = states.first() {
+            self.told.remove(&state.name);
         }
     }
 
@@ -323,15 +389,10 @@ impl<'a> Session<'a> {
         let gone: Vec<_> =
             self.customs.extract_if(.., |known, _| !served.contains(known)).collect();
         for (_, watches) in gone {
-            let states: Vec<_> = watches.iter().map(|(state, _)| Arc::clone(state)).collect();
-            for (_, task) in watches {
-                task.abort();
-            }
-            self.cluster.states.remove(&states);
-            if let Some(state) = states.first() {
-                self.told.remove(&state.name);
+            if let Some((state, _)) = watches.first() {
                 tracing::info!(source = NAME, resource = &*state.name, "a custom resource is gone");
             }
+            self.cease(watches);
         }
         let (plan, states) = (&self.cluster.plan, &self.cluster.states);
         for custom in served {
@@ -339,7 +400,7 @@ impl<'a> Session<'a> {
                 continue;
             }
             let mut watches = Vec::new();
-            if let Some(resource) = plan.customs.of(&custom).map(Arc::new) {
+            if let Some(resource) = self.wanted.of(&custom).map(Arc::new) {
                 let api = [&*custom.group, &custom.version, &custom.plural];
                 for watched in plan.role.custom(api, custom.namespaced) {
                     if self.runs(watched.part) {
@@ -388,7 +449,7 @@ impl<'a> Session<'a> {
             },
             Of::Custom(resource) => {
                 let group = &resource.served().group;
-                let quota = self.cluster.states.quotas.of(group, plan.customs.most);
+                let quota = self.cluster.states.quotas.of(group, self.wanted.most);
                 Kept::custom(Arc::clone(resource), quota)
             }
             Of::Definitions { .. } => Kept::Definitions(Arc::clone(&self.definitions)),

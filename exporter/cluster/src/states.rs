@@ -19,9 +19,9 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use store::{Press, Snapshot, Store};
 use tokio::time::Instant;
@@ -41,6 +41,19 @@ struct Known {
     /// By resource; since the process began, but those of custom resources that are gone.
     tallies: BTreeMap<Arc<str>, (Of, Arc<Tally>)>,
     status: Status,
+    configured: Option<Configured>,
+}
+
+/// The file that configures custom resources, and what came of its last reading.
+#[derive(Clone, Debug)]
+pub(crate) struct Configured {
+    pub(crate) file: String,
+    /// That of what is in force.
+    pub(crate) hash: u64,
+    /// Whether what was read last is.
+    pub(crate) well: bool,
+    /// When it was taken.
+    pub(crate) at: SystemTime,
 }
 
 /// What the objects of a watch are.
@@ -52,8 +65,8 @@ pub(crate) enum Of {
     Custom(Arc<CustomResource>),
     /// Definitions of custom resources, which give no families.
     Definitions {
-        /// Whether a configuration waits for them.
-        configured: bool,
+        /// Whether a configuration waits for them, which may be another later.
+        configured: Arc<AtomicBool>,
     },
 }
 
@@ -127,6 +140,18 @@ pub(crate) enum Served {
 impl States {
     fn lock(&self) -> MutexGuard<'_, Known> {
         lock(&self.known)
+    }
+
+    /// The file that configures custom resources, where there is one.
+    pub(crate) fn configuration(&self) -> Option<Configured> {
+        self.lock().configured.clone()
+    }
+
+    /// Notes what came of reading it.
+    pub(crate) fn configured(&self, of: impl FnOnce(Option<Configured>) -> Configured) {
+        let mut known = self.lock();
+        let before = known.configured.take();
+        known.configured = Some(of(before));
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -258,7 +283,7 @@ impl Of {
         match self {
             Self::Table(_) => true,
             Self::Custom(custom) => custom.configured() > 0,
-            Self::Definitions { configured } => *configured,
+            Self::Definitions { configured } => configured.load(Relaxed),
         }
     }
 

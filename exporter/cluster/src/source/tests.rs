@@ -651,3 +651,108 @@ async fn a_host_outside_of_the_cluster_knows_services_and_serves_none() {
     play.stop().await;
     assert!(!model.services().is_told() && !model.endpoint_slices().is_told());
 }
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "the test changes the configuration's file")]
+async fn another_configuration_begins_anew_what_it_changes() {
+    let [definitions, foos, bars] = [
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        "/apis/a.io/v1/foos",
+        "/apis/a.io/v1/bars",
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("crs.yaml");
+    let put = |kinds: &[(&str, &str)]| {
+        let entries = kinds.iter().map(|(kind, name)| {
+            format!(
+                "{{groupVersionKind: {{group: a.io, version: '*', kind: {kind}}}, metricNamePrefix: \
+                 kube_custom, metrics: [{{name: {name}, each: {{type: gauge, gauge: {{path: [spec, \
+                 size]}}}}}}]}}"
+            )
+        });
+        let entries = entries.collect::<Vec<_>>().join(",");
+        std::fs::write(&file, format!("{{spec: {{resources: [{entries}]}}}}")).unwrap();
+    };
+    put(&[("foosK", "size"), ("barsK", "bar")]);
+    let list = || Step::Send(vec![FOO, LISTED], Then::Silence);
+    let defined = vec![definition!("ADDED", "foos"), definition!("ADDED", "bars"), LISTED];
+    let play = Play::new(
+        &[
+            ("resources", "nodes"),
+            ("custom-resource-state-config-file", file.to_str().unwrap()),
+            ("metric-allowlist", "created,custom"),
+        ],
+        vec![
+            (NODES, vec![Step::Send(vec![A, LISTED], Then::Silence)]),
+            (definitions, vec![Step::Send(defined, Then::Silence)]),
+            (foos, vec![list(), list()]),
+            (bars, vec![list()]),
+        ],
+    );
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_objects{resource="bars.v1.a.io"} 1
+        hybrid_watch_objects{resource="foos.v1.a.io"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        hybrid_watch_up{resource="customresourcedefinitions"} 1
+        hybrid_watch_up{resource="bars.v1.a.io"} 1
+        hybrid_watch_up{resource="foos.v1.a.io"} 1
+        kube_custom_bar{customresource_group="a.io",customresource_kind="barsK",customresource_version="v1"} 7
+        kube_custom_size{customresource_group="a.io",customresource_kind="foosK",customresource_version="v1"} 7
+        kube_node_created{node="a"} 1767323045
+    "#]]).await;
+    put(&[("foosK", "length"), ("barsK", "bar")]);
+    time::sleep(Duration::from_secs(11)).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_age_seconds{resource="nodes"} 10
+        hybrid_watch_age_seconds{resource="customresourcedefinitions"} 10
+        hybrid_watch_age_seconds{resource="bars.v1.a.io"} 10
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_objects{resource="bars.v1.a.io"} 1
+        hybrid_watch_objects{resource="foos.v1.a.io"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        hybrid_watch_up{resource="customresourcedefinitions"} 1
+        hybrid_watch_up{resource="bars.v1.a.io"} 1
+        hybrid_watch_up{resource="foos.v1.a.io"} 1
+        kube_custom_bar{customresource_group="a.io",customresource_kind="barsK",customresource_version="v1"} 7
+        kube_custom_length{customresource_group="a.io",customresource_kind="foosK",customresource_version="v1"} 7
+        kube_node_created{node="a"} 1767323045
+    "#]]).await;
+    // A torn file changes nothing.
+    std::fs::write(&file, "{spec: {resources: [").unwrap();
+    time::sleep(Duration::from_secs(11)).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_age_seconds{resource="nodes"} 20
+        hybrid_watch_age_seconds{resource="customresourcedefinitions"} 20
+        hybrid_watch_age_seconds{resource="bars.v1.a.io"} 20
+        hybrid_watch_age_seconds{resource="foos.v1.a.io"} 10
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_objects{resource="bars.v1.a.io"} 1
+        hybrid_watch_objects{resource="foos.v1.a.io"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        hybrid_watch_up{resource="customresourcedefinitions"} 1
+        hybrid_watch_up{resource="bars.v1.a.io"} 1
+        hybrid_watch_up{resource="foos.v1.a.io"} 1
+        kube_custom_bar{customresource_group="a.io",customresource_kind="barsK",customresource_version="v1"} 7
+        kube_custom_length{customresource_group="a.io",customresource_kind="foosK",customresource_version="v1"} 7
+        kube_node_created{node="a"} 1767323045
+    "#]]).await;
+    put(&[]);
+    time::sleep(Duration::from_secs(11)).await;
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_age_seconds{resource="nodes"} 30
+        hybrid_watch_age_seconds{resource="customresourcedefinitions"} 30
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        hybrid_watch_up{resource="customresourcedefinitions"} 1
+        kube_node_created{node="a"} 1767323045
+    "#]])
+        .await;
+    let asked = |path: &str| play.servers.0.get(path).unwrap().asked().lines().count();
+    assert_eq!([NODES, definitions, foos, bars].map(asked), [1, 1, 2, 1]);
+    play.stop().await;
+}

@@ -5,7 +5,7 @@ use crate::label::{is_label_name, sanitized};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A `metrics` entry, compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Generator {
     /// The full name of the family.
     pub(super) name: String,
@@ -25,7 +25,7 @@ pub(super) struct Generator {
 }
 
 /// The type of the family and what is particular to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Each {
     /// A number: that of the value, or of each element.
     Gauge { value: Path, label_from_key: Option<String>, nil_is_zero: bool },
@@ -36,7 +36,7 @@ pub(super) enum Each {
 }
 
 /// Labels whose values stand in the object.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct LabelPaths {
     /// A prefix, and the path of a mapping whose pairs become labels.
     copies: Vec<(String, Path)>,

@@ -5,11 +5,11 @@ use super::{number, value::Value};
 use std::fmt;
 
 /// A path, compiled.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Path(Vec<Part>);
 
 /// A step of a path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Part {
     /// `[key=wanted]`: the first element of a list whose value at the key is that text, or the same
     /// as a number, or as true or false.

@@ -37,7 +37,7 @@ pub struct CustomResource {
 }
 
 /// A family and what gives it samples: several entries may share a name.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct MadeFamily {
     name: String,
     generators: Vec<Generator>,
@@ -193,6 +193,13 @@ impl CustomResource {
         };
         let kind = self.served.kind.clone().into();
         Error::Object { kind, object, field: field.to_owned(), what: what.to_owned() }
+    }
+}
+
+/// Whether the same becomes of each object; the rest follows from it.
+impl PartialEq for CustomResource {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.served, &self.made, self.states) == (&other.served, &other.made, other.states)
     }
 }
 
