@@ -14,10 +14,14 @@ use kubestate::{
     ObjectKey, RenderOptions, Rendered, Resource,
     custom::{CustomResource, Notes, Trouble},
 };
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer as _,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 use std::{
     borrow::Cow,
     collections::HashSet,
+    fmt,
     sync::{Arc, Mutex},
 };
 use store::{Lines, Press};
@@ -130,7 +134,7 @@ impl Keeper {
     }
 
     /// Tells of an object that could not be read, whole or in part, once.
-    fn left_out(&mut self, key: &str, what: &dyn std::fmt::Display) {
+    fn left_out(&mut self, key: &str, what: &dyn fmt::Display) {
         self.state.tally.left_out();
         let resource = &*self.state.name;
         if self.odd.len() < MAX_ODD && self.odd.insert(key.into()) {
@@ -158,6 +162,13 @@ impl Sink for Keeper {
     fn apply(&mut self, object: &[u8]) -> Option<String> {
         if let Some(Err(error)) = self.facts.as_mut().map(|facts| facts.apply(object)) {
             self.left_out("", &error);
+        }
+        // Of an object of another shard nothing but its metadata is read.
+        if self.shard != Shard::WHOLE
+            && let Some(metadata) = Identity::peek(object)
+            && !self.shard.takes(&metadata.uid)
+        {
+            return metadata.version.map(Cow::into_owned);
         }
         let bench = Arc::clone(&self.bench);
         let mut rendered = lock(&bench.rendered);
@@ -293,6 +304,38 @@ impl<'a> Identified<'a> {
 
 // === impl Identity ===
 
+impl<'a> Identity<'a> {
+    /// That of an object of which nothing behind its metadata is read, which stand near its begin.
+    fn peek(object: &'a [u8]) -> Option<Self> {
+        struct Begin<'a, 's>(&'s mut Option<Identity<'a>>);
+
+        impl<'de> Visitor<'de> for Begin<'de, '_> {
+            type Value = ();
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    if key == "metadata" {
+                        *self.0 = Some(map.next_value()?);
+                        // Whoever reads on to the end is told that there is more.
+                        return Ok(());
+                    }
+                    map.next_value::<IgnoredAny>()?;
+                }
+                Ok(())
+            }
+        }
+
+        let mut found = None;
+        let mut json = serde_json::Deserializer::from_slice(object);
+        let _more_follows = json.deserialize_map(Begin(&mut found));
+        found
+    }
+}
+
 impl Identity<'_> {
     fn key(&self) -> Cow<'_, str> {
         key(&self.uid, &self.namespace, &self.name)
@@ -346,5 +389,31 @@ impl Customs {
 impl Lines for First<'_> {
     fn family(&self, index: usize) -> &[u8] {
         if index < self.0 { self.1.family(index) } else { b"" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peek_ends_behind_the_metadata() {
+        let peek = |json: &'static str| {
+            Identity::peek(json.as_bytes()).map(|found| (found.uid, found.version))
+        };
+        let whole =
+            r#"{"kind":"Pod","metadata":{"name":"a","uid":"u","resourceVersion":"7"},"spec":{}}"#;
+        assert_eq!(peek(whole), Some(("u".into(), Some("7".into()))));
+        // What follows is not looked at.
+        assert_eq!(peek(r#"{"metadata":{"uid":"u"},"spec":{"#), Some(("u".into(), None)));
+        assert_eq!(
+            peek(r#"{"spec":{"metadata":{"uid":"x"}},"metadata":{}}"#),
+            Some(("".into(), None))
+        );
+        for none in
+            ["", "[]", "{}", r#"{"metadata":7}"#, r#"{"metadata":{"uid":7}}"#, r#"{"spec":{"#]
+        {
+            assert_eq!(peek(none), None, "{none}");
+        }
     }
 }
