@@ -3,6 +3,7 @@
 mod connection;
 mod custom;
 mod faults;
+mod network;
 mod parity;
 mod relay;
 mod three;

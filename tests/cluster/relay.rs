@@ -1,10 +1,10 @@
-//! A wire between a client and a server, which can be cut.
+//! A wire between a client and a server, which can be cut, or lose everything without a word.
 
 use crate::support::child::wait;
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -12,12 +12,20 @@ use std::{
 /// Passes on what comes, until it is cut; then it ends all connections, and each new one at once.
 pub(crate) struct Relay {
     address: SocketAddr,
-    wire: Arc<Mutex<Wire>>,
+    wire: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    wire: Mutex<Wire>,
+    /// It is not silent any more.
+    loud: Condvar,
 }
 
 #[derive(Default)]
 struct Wire {
     cut: bool,
+    silent: bool,
     /// Both ends of each connection.
     open: Vec<[TcpStream; 2]>,
 }
@@ -29,7 +37,7 @@ impl Relay {
     pub(crate) fn start(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
-        let wire = Arc::<Mutex<Wire>>::default();
+        let wire = Arc::<Shared>::default();
         let (shared, server) = (Arc::clone(&wire), server.to_owned());
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -61,13 +69,20 @@ impl Relay {
         wait("the wire to be cut", Duration::from_mins(1), || (self.open() == 0).then_some(()));
     }
 
-    /// Passes on again.
+    /// Passes nothing on from here on, as where packets are dropped; connections stay, and come.
+    pub(crate) fn silence(&self) {
+        lock(&self.wire).silent = true;
+    }
+
+    /// Passes on again, also what has come meanwhile.
     pub(crate) fn mend(&self) {
-        lock(&self.wire).cut = false;
+        let mut wire = lock(&self.wire);
+        (wire.cut, wire.silent) = (false, false);
+        self.wire.loud.notify_all();
     }
 }
 
-fn join(client: TcpStream, server: &str, shared: &Arc<Mutex<Wire>>) -> io::Result<()> {
+fn join(client: TcpStream, server: &str, shared: &Arc<Shared>) -> io::Result<()> {
     let server = TcpStream::connect(server)?;
     let mut wire = lock(shared);
     if wire.cut {
@@ -77,18 +92,21 @@ fn join(client: TcpStream, server: &str, shared: &Arc<Mutex<Wire>>) -> io::Resul
     drop(wire);
     let (up, shared) = ((client.try_clone()?, server.try_clone()?), Arc::clone(shared));
     let peer = client.peer_addr()?;
-    thread::spawn(move || pass(up.0, up.1));
+    let wire = Arc::clone(&shared);
+    thread::spawn(move || pass(up.0, up.1, &wire));
     thread::spawn(move || {
-        pass(server, client);
+        pass(server, client, &shared);
         lock(&shared).open.retain(|[end, _]| end.peer_addr().is_ok_and(|address| address != peer));
     });
     Ok(())
 }
 
 /// Passes on one direction until it ends; then both do.
-fn pass(mut from: TcpStream, mut to: TcpStream) {
+fn pass(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let mut chunk = [0; 16 << 10];
     while let Ok(length @ 1..) = from.read(&mut chunk) {
+        let silence = shared.loud.wait_while(lock(shared), |wire| wire.silent);
+        drop(silence.unwrap_or_else(PoisonError::into_inner));
         let whole = chunk.get(..length).map(|bytes| to.write_all(bytes));
         if !matches!(whole, Some(Ok(()))) {
             break;
@@ -100,6 +118,6 @@ fn pass(mut from: TcpStream, mut to: TcpStream) {
     }
 }
 
-fn lock(wire: &Mutex<Wire>) -> std::sync::MutexGuard<'_, Wire> {
-    wire.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(shared: &Shared) -> std::sync::MutexGuard<'_, Wire> {
+    shared.wire.lock().unwrap_or_else(PoisonError::into_inner)
 }
