@@ -2,16 +2,28 @@
 
 use crate::fault::{Fault, Reason};
 use memchr::memchr;
+use std::{
+    mem,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 /// The longest event. etcd takes objects of 1.5 MiB; their JSON with its event is not ten times that.
 const MAX_EVENT: usize = 16 << 20;
+/// The most of events that have not come whole yet, over all watches: a process has as many of them as
+/// there are resources and namespaces.
+const MAX_HELD: usize = 64 << 20;
 /// A buffer that grew beyond this for one event is given back after it.
-const KEPT: usize = 256 << 10;
+const KEPT: usize = 64 << 10;
+
+/// What all watches hold of them, beyond what each keeps anyway.
+static HELD: AtomicUsize = AtomicUsize::new(0);
 
 /// Splits what comes into lines; holds no more than one event and one chunk.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     buffer: Vec<u8>,
+    /// What it has beyond what is kept, as it is counted among what all hold.
+    counted: usize,
 }
 
 /// An event of a watch.
@@ -53,6 +65,7 @@ impl Frames {
             let done = each(self.buffer.trim_ascii());
             self.buffer.clear();
             self.buffer.shrink_to(KEPT);
+            self.count();
             done?;
         }
         if self.buffer.len() + chunk.len() > MAX_EVENT {
@@ -60,7 +73,27 @@ impl Frames {
             return Err(Fault::new(Reason::Malformed, detail));
         }
         self.buffer.extend_from_slice(chunk);
+        if self.count() > MAX_HELD && self.counted > 0 {
+            let detail = format!("parts of events of more than {} MiB in all", MAX_HELD >> 20);
+            return Err(Fault::new(Reason::Malformed, detail));
+        }
         Ok(())
+    }
+
+    /// Has what it holds counted; gives what all hold.
+    fn count(&mut self) -> usize {
+        let before = mem::replace(&mut self.counted, self.buffer.capacity().saturating_sub(KEPT));
+        if before != self.counted {
+            HELD.fetch_add(self.counted, Relaxed);
+            HELD.fetch_sub(before, Relaxed);
+        }
+        HELD.load(Relaxed)
+    }
+}
+
+impl Drop for Frames {
+    fn drop(&mut self) {
+        HELD.fetch_sub(self.counted, Relaxed);
     }
 }
 
@@ -127,10 +160,27 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_is_refused() {
+    fn endless_lines_are_refused() {
         let mut frames = Frames::default();
         let fed = (0..20).try_for_each(|_| frames.feed(&vec![b'x'; 1 << 20], |_| Ok(())));
         assert_eq!(fed.unwrap_err().to_string(), "malformed: an event of more than 16 MiB");
+        drop(frames);
+        // Those of many watches are refused together.
+        let mut all: Vec<_> = (0..20).map(|_| Frames::default()).collect();
+        let chunk = vec![b'x'; 1 << 20];
+        let fed = (0..15).flat_map(|_| 0..20).find_map(|at| all[at].feed(&chunk, |_| Ok(())).err());
+        let error = fed.unwrap().to_string();
+        assert_eq!(error, "malformed: parts of events of more than 64 MiB in all");
+        // A short event comes through all the same, and what has ended is held no more.
+        all.truncate(5);
+        assert!(all.iter().all(|frames| frames.counted > 0));
+        let mut small = Frames::default();
+        small.feed(b"{\"a\"", |_| Ok(())).unwrap();
+        drop(all);
+        let mut after = Frames::default();
+        (0..10).try_for_each(|_| after.feed(&chunk, |_| Ok(()))).unwrap();
+        after.feed(b"\n", |_| Ok(())).unwrap();
+        assert_eq!(after.counted, 0);
     }
 
     #[test]

@@ -24,7 +24,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::time::{self, Instant};
+use tokio::{
+    sync::Semaphore,
+    time::{self, Instant},
+};
 
 /// The first pause after a failure; it doubles.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -45,6 +48,8 @@ const PAGE_SILENCE: Duration = Duration::from_secs(30);
 const PAGE: usize = 100;
 /// The most bytes of a page.
 const MAX_PAGE: usize = 256 << 20;
+/// Pages that are read at a time, over all watches.
+static PAGES: Semaphore = Semaphore::const_new(2);
 
 /// What is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,7 +212,7 @@ impl<S: Sink> Watch<'_, S> {
             }
         };
         self.sink.list();
-        let (mut next, mut text) = (String::new(), Vec::new());
+        let mut next = String::new();
         loop {
             let mut path = self.query();
             write!(path, "limit={PAGE}").expect("a string takes it");
@@ -215,8 +220,10 @@ impl<S: Sink> Watch<'_, S> {
                 path.push_str("&continue=");
                 escape(&mut path, &next);
             }
+            // It is never closed.
+            let _turn = PAGES.acquire().await;
             let mut stream = self.transport.get(&path, accept).await?;
-            text.clear();
+            let mut text = Vec::new();
             while let Some(chunk) = silent(PAGE_SILENCE, stream.next()).await? {
                 if text.len() + chunk.len() > MAX_PAGE {
                     let detail = format!("a page of a list of more than {} MiB", MAX_PAGE >> 20);

@@ -2,7 +2,11 @@
 
 use crate::cell::Cell;
 use exposition::{Packer, Page, Unpacker};
-use std::{mem, ops::Range, sync::Arc};
+use std::{
+    mem,
+    ops::Range,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 /// Objects in one rack.
 ///
@@ -52,6 +56,8 @@ pub struct Press {
     order: Vec<Waiting>,
     /// Room that a rack gave back.
     pub(crate) spare: Vec<u8>,
+    /// Bytes of changed lines that wait in all stores.
+    pub(crate) waiting: Arc<AtomicUsize>,
 }
 
 // === impl Rack ===

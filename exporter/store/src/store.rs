@@ -5,7 +5,14 @@ use crate::{
     rack::{Press, Rack},
 };
 use exposition::Page;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 /// The lines of objects of one kind.
 #[derive(Debug)]
@@ -17,6 +24,8 @@ pub struct Store {
     hasher: Hasher,
     /// The bytes of changed lines that wait.
     waiting: usize,
+    /// The same as it is counted among those of all stores.
+    counted: Counted,
     round: u32,
     relisting: bool,
     published: Option<Arc<Snapshot>>,
@@ -45,6 +54,15 @@ pub struct Snapshot {
 
 /// Changed lines that may wait for the next scrape; beyond, their pages are made at once.
 const MAX_WAITING: usize = 4 << 20;
+/// The same where all stores of a press together have more than that.
+const FEW_WAITING: usize = 16 << 10;
+
+/// What of a sum over all stores is a store's.
+#[derive(Debug, Default)]
+struct Counted {
+    sum: Arc<AtomicUsize>,
+    own: usize,
+}
 
 // === impl Store ===
 
@@ -57,6 +75,7 @@ impl Store {
             open: Vec::new(),
             hasher: Hasher::default(),
             waiting: 0,
+            counted: Counted::default(),
             round: 0,
             relisting: false,
             published: None,
@@ -91,7 +110,8 @@ impl Store {
         self.waiting += rack.waiting();
         // A full rack is likely to be whole, as in a list.
         let bound = if rack.is_full() { MAX_WAITING / 4 } else { MAX_WAITING };
-        if self.waiting > bound {
+        let all = self.counted.set(&press.waiting, self.waiting);
+        if self.waiting > bound || (all > MAX_WAITING && self.waiting > FEW_WAITING) {
             self.press(press);
         }
         left_out
@@ -174,6 +194,7 @@ impl Store {
             rack.press(press);
         }
         self.waiting = 0;
+        self.counted.set(&press.waiting, 0);
     }
 
     fn take(&mut self) -> Place {
@@ -216,6 +237,29 @@ impl Store {
         } else {
             self.waiting += rack.waiting();
         }
+    }
+}
+
+// === impl Counted ===
+
+impl Counted {
+    /// Puts a number in the place of the one before; gives the sum.
+    fn set(&mut self, sum: &Arc<AtomicUsize>, own: usize) -> usize {
+        if !Arc::ptr_eq(sum, &self.sum) {
+            *self = Self { sum: Arc::clone(sum), own: 0 };
+        }
+        let before = mem::replace(&mut self.own, own);
+        if before != own {
+            self.sum.fetch_add(own, Relaxed);
+            self.sum.fetch_sub(before, Relaxed);
+        }
+        self.sum.load(Relaxed)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.sum.fetch_sub(self.own, Relaxed);
     }
 }
 

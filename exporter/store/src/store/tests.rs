@@ -124,6 +124,32 @@ fn a_list_waits_in_bounded_memory() {
     }
 }
 
+#[test]
+fn what_waits_in_all_stores_has_one_bound() {
+    let mut press = Press::default();
+    let mut stores: Vec<_> = (0..100).map(|_| Store::new(FAMILIES)).collect();
+    for n in 0..20 {
+        for store in &mut stores {
+            let lines = [format!("a{{n=\"{n}\"}} 1\n").repeat(1000), String::new(), String::new()];
+            store.apply(&n.to_string(), &lines, &mut press);
+        }
+    }
+    let all = |stores: &[Store]| stores.iter().map(|store| store.waiting).sum::<usize>();
+    let counted = |press: &Press| press.waiting.load(Relaxed);
+    assert_eq!(all(&stores), counted(&press));
+    assert!(all(&stores) <= MAX_WAITING + stores.len() * FEW_WAITING, "{}", all(&stores));
+    assert!(all(&stores) > MAX_WAITING / 2, "nothing waits: {}", all(&stores));
+    for store in &mut stores {
+        store.publish(&mut press);
+    }
+    assert_eq!((all(&stores), counted(&press)), (0, 0));
+    let lines = ["a 1\n".to_owned(), String::new(), String::new()];
+    stores[0].apply("last", &lines, &mut press);
+    assert!(counted(&press) > 0);
+    drop(stores);
+    assert_eq!(counted(&press), 0);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Apply(u8, u32),
