@@ -214,8 +214,12 @@ impl Site {
             (counted && other && alive.len() == 1).then_some(())
         });
         self.kubectl(&["delete", "pod", "hungry", "--grace-period=1"], "");
+        let (pod, _) = label(&before.0, "id").rsplit_once('/').expect("a pod's group");
         wait("nothing of the pod", GUARD, || {
-            Self::series(&self.ours(), FAMILY, &[("pod", "hungry")]).is_empty().then_some(())
+            let of_pod = |series: &Series| {
+                label(series, "id").starts_with(pod) || label(series, "pod") == "hungry"
+            };
+            (!self.ours().series.keys().any(of_pod)).then_some(())
         });
     }
 
