@@ -112,7 +112,10 @@ pub(crate) static REASONS: &[Reason] = &[
     own("BtrfsError", &[text("BTRFS", r"BTRFS:? (?:error|critical) \(device (?<device>[^\s):]+)")]),
     own(
         "ClocksourceUnstable",
-        &[text("as unstable", r"Marking clocksource '?[\w-]+'? as unstable")],
+        &[text(
+            "Marking clocksource",
+            r"Marking clocksource '?[\w-]+'? (?:as unstable|unstable due to )",
+        )],
     ),
     own(
         "ConntrackFull",
@@ -150,8 +153,8 @@ pub(crate) static REASONS: &[Reason] = &[
         peer(
             "DockerHung",
             &[text(
-                " blocked for more than ",
-                r"task (?:dockerd?|containerd|crio):\w+ blocked for more than \w+ seconds\.",
+                " for more than ",
+                r"task (?:dockerd?|containerd|crio):\w+ blocked(?: in I/O wait)? for more than \w+ seconds\.",
             )],
         ),
         "KernelDeadlock",
@@ -224,7 +227,10 @@ pub(crate) static REASONS: &[Reason] = &[
         )],
     ),
     own("KernelPanic", &[text("Kernel panic - not syncing", r"^Kernel panic - not syncing")]),
-    own("KernelWarning", &[text("WARNING: ", r"^WARNING: (?:CPU: \d+ PID: \d+|[\w./-]+:\d+) at ")]),
+    own(
+        "KernelWarning",
+        &[text("WARNING: ", r"^WARNING: (?:(?:CPU: \d+ PID: \d+|[\w./-]+:\d+) )?at ")],
+    ),
     own(
         "LinkDown",
         &[
@@ -332,7 +338,10 @@ pub(crate) static REASONS: &[Reason] = &[
     own("SynFlood", &[text("Possible SYN flooding", r"Possible SYN flooding on port ")]),
     peer(
         "TaskHung",
-        &[text(" blocked for more than ", r"task [\S ]+:\w+ blocked for more than \w+ seconds\.")],
+        &[text(
+            " for more than ",
+            r"task [\S ]+:\w+ blocked(?: in I/O wait)? for more than \w+ seconds\.",
+        )],
     ),
     own("TcpMemory", &[text("TCP: ", r"^TCP: (?:out of memory|too many orphaned sockets)")]),
     own(
