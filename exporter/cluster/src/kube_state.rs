@@ -91,8 +91,12 @@ impl Collector for KubeState {
             }
         }
         let more = missing.len().saturating_sub(1);
+        let same = missing.windows(2).all(|two| matches!(two, [(_, a), (_, b)] if a == b));
         match missing.into_iter().next() {
             None => Ok(()),
+            Some((_, reason)) if same && more > 0 => {
+                Err(Error::Other(format!("{} resources are not served: {reason}", more + 1)))
+            }
             Some((resource, reason)) => {
                 let first = Box::new(Error::Other(format!("{resource} are not served: {reason}")));
                 Err(if more == 0 { *first } else { Error::Several { first, more } })

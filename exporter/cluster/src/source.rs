@@ -531,6 +531,10 @@ impl<'a> Session<'a> {
             Some((resource, reason)) if untrue.len() == 1 => {
                 Health::down(format!("{resource}: {reason}"))
             }
+            // One server, and one cause for all of them.
+            Some((_, reason)) if untrue.values().all(|other| other == reason) => {
+                Health::down(format!("{} resources: {reason}", untrue.len()))
+            }
             Some((resource, reason)) => {
                 Health::down(format!("{resource}: {reason} (and {} more)", untrue.len() - 1))
             }

@@ -756,3 +756,18 @@ async fn another_configuration_begins_anew_what_it_changes() {
     assert_eq!([NODES, definitions, foos, bars].map(asked), [1, 1, 2, 1]);
     play.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_cause_of_all_is_told_once() {
+    let refused = || vec![Step::Refuse(Fault::new(Reason::Connect, "refused"))];
+    let play = Play::new(&[TWO], vec![(NODES, refused()), (MAPS, refused())]);
+    moment().await;
+    play.scrape(expect![[r#"
+        kube_state: 2 resources are not served: connect: refused
+        up: false 2 resources: connect: refused
+        hybrid_watch_errors_total{resource="configmaps",reason="connect"} 1
+        hybrid_watch_errors_total{resource="nodes",reason="connect"} 1
+    "#]])
+        .await;
+    play.stop().await;
+}
