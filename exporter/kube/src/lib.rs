@@ -15,6 +15,7 @@ mod condition;
 pub mod custom;
 mod error;
 mod filter;
+mod json;
 mod label;
 mod metadata;
 #[cfg(test)]

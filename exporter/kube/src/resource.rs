@@ -1,7 +1,7 @@
 //! A resource as data: which objects, which families, and how an object becomes lines.
 
 use crate::{
-    Error, Rendered,
+    Error, Rendered, json,
     rendered::Rows,
     settings::RenderOptions,
     wire::{Metadata, narrow},
@@ -242,7 +242,7 @@ impl Resource {
     }
 
     fn error(&self, json: &str, field: &str, what: impl fmt::Display) -> Error {
-        let named: Named<'_> = serde_json::from_str(json).unwrap_or_default();
+        let named: Named<'_> = json::read(json).unwrap_or_default();
         let Name { name, namespace } = named.metadata;
         let object = match (&*namespace, &*name) {
             (_, "") => "without a name".to_owned(),
@@ -300,14 +300,8 @@ impl<K: Kind> Table for Families<K> {
         // One check of the whole is cheaper than one a string.
         let json = str::from_utf8(json)
             .map_err(|error| resource.error("", "JSON", format_args!("not UTF-8: {error}")))?;
-        let object: K::Object<'_> = serde_json::from_str(json).map_err(|_| {
-            // The path costs time, so that it is looked for only where something is wrong.
-            let mut again = serde_json::Deserializer::from_str(json);
-            match serde_path_to_error::deserialize::<_, K::Object<'_>>(&mut again) {
-                Err(error) => resource.error(json, &error.path().to_string(), error.inner()),
-                Ok(_) => resource.error(json, "JSON", "something stands behind the object"),
-            }
-        })?;
+        let object: K::Object<'_> =
+            json::read(json).map_err(|wrong| resource.error(json, &wrong.path(), wrong))?;
         let metadata = object.metadata();
         if metadata.name.is_empty() {
             return Err(resource.error(json, "metadata.name", "expected a name"));
