@@ -81,7 +81,7 @@ impl Wrong {
                     path.push_str(if path.is_empty() { "" } else { "." });
                     path.push_str(name);
                 }
-                Step::Element(index) => path.push_str(&format!("[{index}]")),
+                Step::Element(index) => path.extend(["[", &index.to_string(), "]"]),
             }
         }
         if path.is_empty() { "JSON".to_owned() } else { path }
