@@ -48,6 +48,11 @@ impl Filter {
         Ok(Self { exclude: pattern(options, exclude)?, ..Self::default() })
     }
 
+    /// A filter that keeps what matches `pattern`; an empty one keeps everything.
+    pub fn matching(pattern: &str) -> Result<Self, String> {
+        Ok(Self { include: compiled(pattern)?, ..Self::default() })
+    }
+
     /// Whether `name` is kept.
     pub fn keeps(&mut self, name: &str) -> bool {
         if self.include.is_none() && self.exclude.is_none() {
@@ -67,14 +72,14 @@ impl Filter {
 }
 
 fn pattern(options: &Options, option: &Opt) -> Result<Option<Regex>> {
-    match options.text(option) {
-        "" => Ok(None),
-        text => match Regex::new(text) {
-            Ok(regex) => Ok(Some(regex)),
-            Err(error) => Err(Error::Option {
-                option: option.name.to_owned(),
-                what: format!("{text:?} is no regular expression: {error}"),
-            }),
-        },
+    compiled(options.text(option))
+        .map_err(|what| Error::Option { option: option.name.to_owned(), what })
+}
+
+fn compiled(pattern: &str) -> Result<Option<Regex>, String> {
+    if pattern.is_empty() {
+        return Ok(None);
     }
+    let wrong = |error| format!("{pattern:?} is no regular expression: {error}");
+    Regex::new(pattern).map(Some).map_err(wrong)
 }

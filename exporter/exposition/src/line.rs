@@ -108,7 +108,7 @@ pub(crate) fn write<N: AsRef<str>, V: AsRef<str>>(
 }
 
 /// The part of a canonical line that identifies its series: everything before the number.
-pub(crate) fn series(line: &[u8]) -> &[u8] {
+pub fn series(line: &[u8]) -> &[u8] {
     let end = match line.iter().rposition(|&b| b == b'}') {
         Some(brace) => brace + 1,
         None => line.iter().position(|&b| b == b' ').unwrap_or(line.len()),

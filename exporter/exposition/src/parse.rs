@@ -25,6 +25,22 @@ pub struct Parsed {
     pub faults: Vec<Fault>,
     /// How many samples were refused.
     pub refused: u64,
+    /// How many of them are samples, but not of their family's type.
+    pub misfits: u64,
+}
+
+/// How a text is taken: by default as a file of a person's, which has neither times nor families that
+/// nobody wants.
+#[derive(Default)]
+pub struct Taking<'a> {
+    /// Which families are taken, by their names; all of them where nothing is said. What stands in the
+    /// lines of others is not looked at.
+    pub keeps: Option<&'a mut dyn FnMut(&str) -> bool>,
+    /// Labels that each line gets, in place of its own of the same names.
+    pub labels: &'a [(String, String)],
+    /// Whether the text is what a program answered: its timestamps are passed over, and a counter that is
+    /// negative or no number is refused.
+    pub answer: bool,
 }
 
 /// A family and its sample lines.
@@ -73,6 +89,11 @@ enum Declared {
 
 /// Takes a text apart.
 pub fn parse(text: &str) -> Parsed {
+    parse_as(text, &mut Taking::default())
+}
+
+/// Takes a text apart as `taking` says.
+pub fn parse_as(text: &str, taking: &mut Taking<'_>) -> Parsed {
     let mut out = Parsed::default();
     let mut types: HashMap<Cow<'_, str>, Declared> = HashMap::new();
     let mut helps: HashMap<Cow<'_, str>, String> = HashMap::new();
@@ -108,25 +129,38 @@ pub fn parse(text: &str) -> Parsed {
         }
     }
     let mut families: BTreeMap<String, ParsedFamily> = BTreeMap::new();
+    let mut wanted = Wanted::default();
     for (number, line) in lines() {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let result = Line::parse(line).and_then(|mut line| {
+        // Most lines of an answer may be those of families that nobody wants.
+        if let Some(name) = bare_name(line)
+            && !wanted.has(name, &types, taking)
+        {
+            continue;
+        }
+        let result = Line::parse(line).map_err(|what| (what, false)).and_then(|mut line| {
             let full = line.name.clone();
             let (base, name, kind) = family_of(&full, &types);
-            mend(&mut line, kind, name)?;
-            let family = families.entry(name.to_owned()).or_insert_with(|| {
+            if !wanted.has(&full, &types, taking) {
+                return Ok(());
+            }
+            mend(&mut line, kind, name, taking)?;
+            if !families.contains_key(name) {
                 let help = helps.get(name).or_else(|| helps.get(base)).cloned();
-                ParsedFamily::new(name, kind, help.unwrap_or_default())
-            });
+                let family = ParsedFamily::new(name, kind, help.unwrap_or_default());
+                families.insert(name.to_owned(), family);
+            }
+            let Some(family) = families.get_mut(name) else { return Ok(()) };
             family.quoted |= line.has_quoted_name();
             line.write(&mut family.lines);
             family.numbers.push((number, family.lines.len()));
             Ok(())
         });
-        if let Err(what) = result {
+        if let Err((what, misfit)) = result {
             out.refused += 1;
+            out.misfits += u64::from(misfit);
             if out.faults.len() < 2 * MAX_FAULTS {
                 out.faults.push(Fault { line: number, what });
             }
@@ -135,6 +169,37 @@ pub fn parse(text: &str) -> Parsed {
     out.faults.sort_by_key(|fault| fault.line);
     out.families.extend(families.into_values());
     out
+}
+
+/// Whether the last sample's family is wanted: its other samples follow it.
+#[derive(Default)]
+struct Wanted {
+    name: String,
+    verdict: bool,
+}
+
+impl Wanted {
+    fn has(
+        &mut self,
+        sample: &str,
+        types: &HashMap<Cow<'_, str>, Declared>,
+        taking: &mut Taking<'_>,
+    ) -> bool {
+        let Some(keeps) = taking.keeps.as_mut() else { return true };
+        if self.name != sample {
+            let (_, family, _) = family_of(sample, types);
+            self.verdict = keeps(family);
+            self.name.clear();
+            self.name.push_str(sample);
+        }
+        self.verdict
+    }
+}
+
+/// The name of a sample, where the line begins with it.
+fn bare_name(line: &str) -> Option<&str> {
+    let end = line.find([' ', '\t', '{'])?;
+    line.get(..end).filter(|name| crate::is_metric_name(name))
 }
 
 /// `TYPE` or `HELP`, the name and what follows.
@@ -205,10 +270,22 @@ fn family_of<'a>(
     (sample, sample, Kind::Untyped)
 }
 
+/// Why a line is refused, and whether that is because it does not fit its family's type.
+type Refusal = (&'static str, bool);
+
 /// Checks a line and brings its labels into their one spelling.
-fn mend(line: &mut Line<'_>, kind: Kind, family: &str) -> Result<(), &'static str> {
-    if line.timestamp.is_some() {
-        return Err("expected no timestamp: it would stand still between scrapes");
+fn mend(line: &mut Line<'_>, kind: Kind, family: &str, taking: &Taking<'_>) -> Result<(), Refusal> {
+    if taking.answer {
+        line.timestamp = None;
+        if kind == Kind::Counter && (line.value.is_nan() || line.value < 0.0) {
+            return Err(("expected a counter's number, neither negative nor NaN", true));
+        }
+    } else if line.timestamp.is_some() {
+        return Err(("expected no timestamp: it would stand still between scrapes", false));
+    }
+    for (name, value) in taking.labels {
+        line.labels.retain(|(own, _)| own != name);
+        line.labels.push((Cow::Owned(name.clone()), Cow::Owned(value.clone())));
     }
     line.labels.retain(|(_, value)| !value.is_empty());
     line.labels.sort_unstable();
@@ -216,16 +293,16 @@ fn mend(line: &mut Line<'_>, kind: Kind, family: &str) -> Result<(), &'static st
         (Kind::Histogram, Some("_bucket")) => Some(("le", "expected a label le with a number")),
         (Kind::Histogram, Some("_sum" | "_count")) => None,
         (Kind::Histogram, _) => {
-            return Err("expected _bucket, _sum or _count behind a histogram's name");
+            return Err(("expected _bucket, _sum or _count behind a histogram's name", true));
         }
         (Kind::Summary, Some("")) => Some(("quantile", "expected a label quantile with a number")),
         _ => None,
     };
     if let Some((name, what)) = bound {
-        let label = line.labels.iter_mut().find(|(label, _)| label == name).ok_or(what)?;
-        let number: f64 = label.1.parse().map_err(|_| what)?;
+        let label = line.labels.iter_mut().find(|(label, _)| label == name).ok_or((what, true))?;
+        let number: f64 = label.1.parse().map_err(|_| (what, true))?;
         if number.is_nan() {
-            return Err(what);
+            return Err((what, true));
         }
         label.1 = Cow::Owned(go_number(number));
     }
@@ -401,6 +478,47 @@ mod tests {
                 u 1
             "##]],
         );
+    }
+
+    #[test]
+    fn answers_of_programs() {
+        let text = "# TYPE c_total counter\nc_total{a=\"1\",team=\"x\"} NaN 5\nc_total{a=\"2\"} 1 5\n\
+             c_total -1\n# TYPE h histogram\nh_bucket{le=\"1\"} 1 5\nh_bucket 1\nh_count 1\nh_sum 1\n\
+             unwanted this line is not looked at\n{\"unwanted\"} 1\nwanted{team=\"x\"} 1 1.5\nwanted\n";
+        let mut asked = Vec::new();
+        let mut keeps = |name: &str| {
+            asked.push(name.to_owned());
+            name != "unwanted"
+        };
+        let labels = [("team".to_owned(), "shop".to_owned())];
+        let mut taking = Taking { keeps: Some(&mut keeps), labels: &labels, answer: true };
+        let parsed = parse_as(text, &mut taking);
+        let mut out = String::new();
+        for line in parsed.families.iter().flat_map(ParsedFamily::lines) {
+            out.push_str(std::str::from_utf8(line.text).unwrap());
+        }
+        for fault in &parsed.faults {
+            out.extend([&fault.line.to_string(), ": ", fault.what, "\n"]);
+        }
+        out.extend([
+            parsed.refused.to_string(),
+            " refused, ".to_owned(),
+            parsed.misfits.to_string(),
+        ]);
+        expect![[r#"
+            c_total{a="2",team="shop"} 1
+            h_bucket{le="1",team="shop"} 1
+            h_count{team="shop"} 1
+            h_sum{team="shop"} 1
+            wanted{team="shop"} 1
+            2: expected a counter's number, neither negative nor NaN
+            4: expected a counter's number, neither negative nor NaN
+            7: expected a label le with a number
+            13: expected a number behind the name and labels
+            4 refused, 3"#]]
+        .assert_eq(&out);
+        // Once a sample's name, not once a line.
+        assert_eq!(asked, ["c_total", "h", "h", "h", "unwanted", "wanted"]);
     }
 
     #[test]
