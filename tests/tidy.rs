@@ -50,9 +50,10 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "cluster",
-        &["collect", "exposition", "kubestate", "model", "store"],
+        &["collect", "exposition", "kubestate", "model", "store", "trust"],
         &["axum", "clap", "kube", "k8s-openapi", "zbus", "host", "systemd"],
     ),
+    ("trust", &[], &["tokio", "axum", "hyper", "kube", "zbus", "clap", "serde", "rustix"]),
     ("kubestate", &["exposition", "model"], &["tokio", "axum", "hyper", "kube", "clap", "rustix"]),
 ];
 

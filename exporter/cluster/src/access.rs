@@ -10,11 +10,9 @@ use crate::{
     kubeconfig,
 };
 use collect::{Health, Opt, Options};
-use http::{HeaderName, HeaderValue, header};
-use std::{
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use http::{HeaderName, HeaderValue};
+use std::path::PathBuf;
+pub(crate) use trust::{Certificate, Pem, Trust, bearer, bytes, token};
 
 /// `--kubeconfig`; the configuration fills it from `KUBECONFIG` where it is not given.
 pub const KUBECONFIG: Opt = Opt::text(
@@ -38,8 +36,6 @@ pub const ENVIRONMENT: [(&str, &Opt); 3] = [
 
 /// Where the kubelet puts a service account's token and the cluster's certificate.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// The longest file that is read. A kubeconfig of a thousand clusters is shorter.
-const MAX_FILE: u64 = 8 << 20;
 
 /// What says where the API server is and who we are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,31 +79,6 @@ pub(crate) struct Security {
     pub(crate) name: String,
     pub(crate) trust: Trust,
     pub(crate) certificate: Option<Certificate>,
-}
-
-/// Whose word is taken for the server's certificate.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Trust {
-    /// That of the machine's authorities.
-    Machine,
-    /// That of these, in PEM.
-    These(Pem),
-    /// Anybody's: `insecure-skip-tls-verify`.
-    Anybody,
-}
-
-/// A client's certificate and its key.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Certificate {
-    pub(crate) chain: Pem,
-    pub(crate) key: Pem,
-}
-
-/// A text in PEM and where it stands, for messages.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Pem {
-    pub(crate) text: Vec<u8>,
-    pub(crate) from: String,
 }
 
 // === impl Access ===
@@ -158,8 +129,7 @@ impl Access {
             Self::Kubeconfig(files) => kubeconfig::read(files),
             Self::ServiceAccount { host, port, dir } => {
                 let ca = dir.join("ca.crt");
-                let from = ca.display().to_string();
-                let trust = Trust::These(Pem { text: bytes(&ca)?, from });
+                let trust = Trust::These(Pem::read(&ca)?);
                 let security = Security { name: host.clone(), trust, certificate: None };
                 let server = Server {
                     host: host.clone(),
@@ -188,40 +158,6 @@ impl Server {
         } else {
             format!("{}:{}", self.host, self.port)
         }
-    }
-}
-
-/// Reads one of our own files.
-#[expect(clippy::disallowed_methods, reason = "a file of the exporter's own, not the host's")]
-pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Fault> {
-    let wrong = |error| access(format!("read {}: {error}", path.display()));
-    let mut text = Vec::new();
-    let file = std::fs::File::open(path).map_err(wrong)?;
-    file.take(MAX_FILE + 1).read_to_end(&mut text).map_err(wrong)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(access(format!("{}: more than {} MiB", path.display(), MAX_FILE >> 20)));
-    }
-    Ok(text)
-}
-
-/// The header of the token in a file.
-pub(crate) fn bearer(path: &Path) -> Result<(HeaderName, HeaderValue), Fault> {
-    token(&bytes(path)?, &path.display().to_string())
-}
-
-/// The header of a token.
-pub(crate) fn token(text: &[u8], from: &str) -> Result<(HeaderName, HeaderValue), Fault> {
-    let token = text.trim_ascii();
-    let value = [b"Bearer ", token].concat();
-    match HeaderValue::from_bytes(&value) {
-        Ok(mut value) if !token.is_empty() => {
-            value.set_sensitive(true);
-            Ok((header::AUTHORIZATION, value))
-        }
-        _ => Err(access(format!(
-            "{from}: expected a token, found {} bytes that are none",
-            text.len()
-        ))),
     }
 }
 

@@ -100,6 +100,36 @@ impl Fault {
     }
 }
 
+impl From<trust::Error> for Fault {
+    /// Who we are cannot be told.
+    fn from(error: trust::Error) -> Self {
+        Self::new(Reason::Access, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses() {
+        let status = br#"{"kind":"Status","message":"pods is forbidden","reason":"Forbidden",
+            "details":{"retryAfterSeconds":3},"code":403}"#;
+        let fault = Fault::of_status(403, status, None);
+        assert_eq!(fault.to_string(), "forbidden: HTTP 403: pods is forbidden");
+        assert_eq!((fault.code, fault.retry_after), (Some(403), Some(Duration::from_secs(3))));
+        let conflict = Fault::of_status(409, b"", None);
+        assert_eq!((conflict.reason, conflict.code), (Reason::Conflict, Some(409)));
+        let fault = Fault::of_status(429, b"<html>", Some(Duration::from_secs(1)));
+        assert_eq!((fault.reason, fault.detail.as_str()), (Reason::Throttled, "HTTP 429"));
+        let event =
+            br#"{"message":"too old resource version: 1 (5)","reason":"Expired","code":410}"#;
+        assert_eq!(Fault::of_event(event).reason, Reason::Gone);
+        assert_eq!(Fault::of_event(b"[]").reason, Reason::Malformed);
+        assert_eq!(Fault::of_event(b"{}").reason, Reason::Server);
+    }
+}
+
 // === impl Reason ===
 
 impl Reason {
@@ -157,27 +187,4 @@ struct Status {
 struct Details {
     #[serde(rename = "retryAfterSeconds")]
     retry_after_seconds: Option<u64>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses() {
-        let status = br#"{"kind":"Status","message":"pods is forbidden","reason":"Forbidden",
-            "details":{"retryAfterSeconds":3},"code":403}"#;
-        let fault = Fault::of_status(403, status, None);
-        assert_eq!(fault.to_string(), "forbidden: HTTP 403: pods is forbidden");
-        assert_eq!((fault.code, fault.retry_after), (Some(403), Some(Duration::from_secs(3))));
-        let conflict = Fault::of_status(409, b"", None);
-        assert_eq!((conflict.reason, conflict.code), (Reason::Conflict, Some(409)));
-        let fault = Fault::of_status(429, b"<html>", Some(Duration::from_secs(1)));
-        assert_eq!((fault.reason, fault.detail.as_str()), (Reason::Throttled, "HTTP 429"));
-        let event =
-            br#"{"message":"too old resource version: 1 (5)","reason":"Expired","code":410}"#;
-        assert_eq!(Fault::of_event(event).reason, Reason::Gone);
-        assert_eq!(Fault::of_event(b"[]").reason, Reason::Malformed);
-        assert_eq!(Fault::of_event(b"{}").reason, Reason::Server);
-    }
 }

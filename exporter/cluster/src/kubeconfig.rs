@@ -192,7 +192,7 @@ impl<'a, T> Found<'a, T> {
             return Ok(None);
         };
         let path = self.path(path);
-        Ok(Some(Pem { text: bytes(&path)?, from: path.display().to_string() }))
+        Ok(Some(Pem::read(&path)?))
     }
 }
 
