@@ -26,10 +26,11 @@ const ON_OFF: [&str; 2] = ["on", "off"];
 pub const NODE: &str = "node";
 
 /// The parts that have a path of their own below the metrics' path.
-pub const PARTS: [&str; 5] = [NODE, "systemd", "journal", "cadvisor", "kube-state"];
+pub const PARTS: [&str; 7] =
+    [NODE, "systemd", "journal", "cadvisor", "kube-state", "kubelet", "upstream"];
 
 /// Every group. Names of collectors are unique over all of them.
-pub static GROUPS: [Group; 7] = [
+pub static GROUPS: [Group; 9] = [
     Group {
         part: NODE,
         mode: None,
@@ -85,6 +86,22 @@ pub static GROUPS: [Group; 7] = [
         enduring: true,
         source: Some(&cluster::SOURCE),
         collectors: || cluster::WATCH_COLLECTORS,
+    },
+    Group {
+        part: "kubelet",
+        mode: Some(&upstream::KUBELET_MODE),
+        words: ON_OFF,
+        enduring: false,
+        source: Some(&upstream::KUBELET_SOURCE),
+        collectors: || upstream::KUBELET_COLLECTORS,
+    },
+    Group {
+        part: "upstream",
+        mode: Some(&upstream::UPSTREAM_MODE),
+        words: ON_OFF,
+        enduring: false,
+        source: Some(&upstream::UPSTREAM_SOURCE),
+        collectors: || upstream::UPSTREAM_COLLECTORS,
     },
 ];
 

@@ -64,7 +64,7 @@ static BYTES: Family = Family::counter(
 
 static SHADOWED: Family = Family::gauge(
     "hybrid_scrape_shadowed_families",
-    "Textfile families left out of the scrape before, because built-in ones have their names.",
+    "Families of textfiles and upstreams left out of the scrape before, because built-in ones have their names.",
     &[],
 );
 
@@ -156,7 +156,7 @@ impl SelfMetrics {
         }
     }
 
-    /// Keeps the names of the textfile families that were left out, and logs them when they change.
+    /// Keeps the names of the families of textfiles and upstreams that were left out, and logs them when they change.
     pub fn shadowed(&self, names: &[String]) {
         let mut known = self.shadowed.lock().unwrap_or_else(PoisonError::into_inner);
         if *known == names {
@@ -166,7 +166,7 @@ impl SelfMetrics {
         known.extend_from_slice(names);
         if !names.is_empty() {
             let families = names.join(" ");
-            tracing::warn!(families, "built-in families replace those of textfiles");
+            tracing::warn!(families, "built-in families replace those of textfiles or upstreams");
         }
     }
 

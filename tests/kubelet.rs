@@ -2,6 +2,7 @@
 //! one. Steps that stop something come last.
 
 mod parity;
+mod upstream;
 
 use crate::{
     ground::{image::PAUSE, node::Node},
@@ -15,6 +16,8 @@ use crate::{
 use std::{collections::BTreeSet, fs, ops::Deref, time::Duration};
 
 const PORT: u16 = 10150;
+/// Where the node has the cluster's certificates.
+const PKI: &str = "/etc/kubernetes/pki";
 /// A guard against what hangs; nothing is proved by it.
 const GUARD: Duration = Duration::from_mins(5);
 
@@ -124,7 +127,8 @@ impl Site {
         fs::copy(EXPORTER, node.shared().join("hybrid-exporter")).expect("the program");
         let name = node.name();
         let flags = format!(
-            "--kubeconfig=/etc/kubernetes/admin.conf --node-name={name} --containers.sandbox-image={PAUSE}"
+            "--kubeconfig=/etc/kubernetes/admin.conf --node-name={name} --containers.sandbox-image={PAUSE} \
+             --kubelet.ca-file={PKI}/ca.crt --kubelet.cert-file={PKI}/admin.crt --kubelet.key-file={PKI}/key"
         );
         node.unit("hybrid-exporter", &format!("/shared/hybrid-exporter {flags}"));
         node.write("/etc/kubernetes/manifests/fixed.yaml", &FIXED.replace("IMAGE", PAUSE));
@@ -270,5 +274,7 @@ fn beside_a_kubelet() {
     parity::the_page_is_the_kubelets(&site);
     site.a_new_pod_has_its_names();
     site.a_kill_is_counted_and_outlives_the_container();
+    upstream::the_kubelet_and_etcd_join(&site);
     site.the_kubelet_stops();
+    upstream::the_kubelet_is_down(&site);
 }

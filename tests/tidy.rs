@@ -54,6 +54,11 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["axum", "clap", "kube", "k8s-openapi", "zbus", "host", "systemd"],
     ),
     ("trust", &[], &["tokio", "axum", "hyper", "kube", "zbus", "clap", "serde", "rustix"]),
+    (
+        "upstream",
+        &["collect", "exposition", "model", "trust"],
+        &["axum", "clap", "kube", "zbus", "host", "systemd", "cluster", "serde"],
+    ),
     ("kubestate", &["exposition", "model"], &["tokio", "axum", "hyper", "kube", "clap", "rustix"]),
 ];
 
