@@ -2,10 +2,13 @@
 //!
 //! A gzip body is one member (RFC 1952): pages go into it as they are kept, the text between them is
 //! deflated when the body is made, and the checksum of the whole is combined from theirs. A body that
-//! is not compressed unpacks a page when its turn comes, so that one is held unpacked, not all.
+//! is not compressed unpacks a page when its turn comes, so that one is held unpacked, not all. Lines
+//! that are yet to be written are, so many rows at a time, when theirs comes.
 
 use super::compress::GZIP_HEADER;
-use exposition::{ContentEncoding, Encoded, Insert, LAST_BLOCK, Message, Packer, Page, Unpacker};
+use exposition::{
+    ContentEncoding, Drawn, Encoded, Insert, LAST_BLOCK, Message, Packer, Page, Pen, Unpacker,
+};
 use hyper::body::Bytes;
 use std::{collections::VecDeque, mem, sync::Arc};
 
@@ -13,6 +16,8 @@ use std::{collections::VecDeque, mem, sync::Arc};
 const FRAME: usize = 64 << 10;
 /// Text up to this size is stored: deflating a family's header costs more than its bytes.
 const STORED: usize = 512;
+/// Rows whose lines are written at once.
+const ROWS: usize = 128;
 
 /// A body that is yet to be made.
 #[derive(Debug)]
@@ -20,6 +25,7 @@ pub(super) struct Pieces {
     rest: VecDeque<Piece>,
     gzip: Option<Gzip>,
     unpacker: Unpacker,
+    pen: Option<Pen>,
     /// The bytes to come, where all of them are known.
     left: Option<u64>,
 }
@@ -30,6 +36,8 @@ enum Piece {
     /// Text as deflate blocks, its length and its checksum.
     Deflated(Bytes, u64, u32),
     Page(Arc<Page>),
+    /// Lines, and the row to go on at.
+    Drawn(Drawn, usize),
     Message(Message),
 }
 
@@ -66,6 +74,7 @@ impl Pieces {
             done = at;
             match insert {
                 Insert::Pages(pages) => rest.extend(pages.into_iter().map(Piece::Page)),
+                Insert::Drawn(drawn) => rest.push_back(Piece::Drawn(drawn, 0)),
                 Insert::Message(message) => rest.push_back(Piece::Message(message)),
             }
         }
@@ -75,7 +84,7 @@ impl Pieces {
             .iter()
             .try_fold(frame as u64, |sum, piece| Some(sum + piece.wire_len(gzip.is_some())?));
         let encoding = if gzip.is_some() { encoding } else { ContentEncoding::Identity };
-        (Self { rest, gzip, unpacker: Unpacker::new(), left }, encoding)
+        (Self { rest, gzip, unpacker: Unpacker::new(), pen: None, left }, encoding)
     }
 
     /// The bytes to come, where all of them are known.
@@ -116,6 +125,21 @@ impl Pieces {
                     gzip.add(page.deflated(), page.len() as u64, page.crc(), &mut out);
                 }
                 (Piece::Page(page), None) => self.unpacker.unpack(&page, &mut out),
+                (Piece::Drawn(drawn, row), gzip) => {
+                    let next = (row + ROWS).min(drawn.rows());
+                    match gzip {
+                        None => drawn.write(row..next, &mut out),
+                        Some(gzip) => {
+                            let pen = self.pen.get_or_insert_default();
+                            let text = pen.deflate(&drawn, row..next, &mut out);
+                            gzip.crc.update(text);
+                            gzip.len += text.len() as u64;
+                        }
+                    }
+                    if next < drawn.rows() {
+                        self.rest.push_front(Piece::Drawn(drawn, next));
+                    }
+                }
                 (Piece::Message(message), None) => message.encode(&mut self.unpacker, &mut out),
                 (Piece::Message(message), Some(gzip)) => {
                     let mut bytes = Vec::new();
@@ -144,7 +168,7 @@ impl Piece {
             Self::Text(bytes) | Self::Deflated(bytes, ..) => Some(bytes.len() as u64),
             Self::Page(page) if gzip => Some(page.deflated().len() as u64),
             Self::Page(page) => Some(page.len() as u64),
-            Self::Message(_) => None,
+            Self::Drawn(..) | Self::Message(_) => None,
         }
     }
 }
@@ -204,13 +228,31 @@ impl Gzip {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use exposition::{Block, Family, Format, Writer, encode};
-    use std::{fmt::Write, io::Read};
+    use exposition::{Block, Draw, Family, Format, Samples, Stretch, Writer, encode};
+    use std::{fmt::Write, io::Read, ops::Range};
 
     static PODS: Family = Family::gauge("kube_pod_info", "Pods.", &["pod"]);
 
-    /// Small text, pages, a text that is worth deflating, and pages again.
-    fn block() -> Block {
+    #[derive(Debug)]
+    struct Rows(Vec<Stretch>);
+
+    impl Draw for Rows {
+        fn rows(&self) -> usize {
+            self.0.len()
+        }
+
+        fn draw(&self, family: usize, rows: Range<usize>, samples: &mut Samples<'_>) {
+            for (number, stretch) in self.0.iter().enumerate().take(rows.end).skip(rows.start) {
+                if number % 3 != family {
+                    samples.stretches([(stretch, "")], number);
+                }
+            }
+        }
+    }
+
+    /// Small text, pages, a text that is worth deflating, lines that are yet to be written, if so, and
+    /// pages again.
+    fn block(drawn: bool) -> Block {
         let (mut out, mut packer) = (Writer::default(), Packer::new());
         let mut page = |from: u32, to: u32| {
             let mut lines = String::new();
@@ -226,6 +268,13 @@ mod tests {
         out.family(&Family::gauge("m", "", &["n"]), |s| {
             (0..10_000).for_each(|n: u32| s.row(&[&n.to_string()], n));
         });
+        let row = |number: u32| Stretch::new(["id=\"", &number.to_string(), "\""]);
+        let rows = Arc::new(Rows((0..5_000).map(row).collect()));
+        let families =
+            [Family::counter("d_total", "", &["id"]), Family::gauge("e", "Of rows.", &["id"])];
+        for (number, family) in families.iter().enumerate().filter(|_| drawn) {
+            out.drawn(family, number, Arc::<Rows>::clone(&rows));
+        }
         out.pages(&Family::gauge("z", "", &["pod"]), more);
         out.finish()
     }
@@ -244,12 +293,13 @@ mod tests {
 
     #[test]
     fn every_way_says_the_same() {
-        let block = block();
-        for format in [Format::TEXT, Format::OPENMETRICS, Format::PROTOBUF] {
+        let formats = [Format::TEXT, Format::OPENMETRICS, Format::PROTOBUF];
+        for (drawn, format) in [true, false].iter().flat_map(|d| formats.map(|f| (*d, f))) {
+            let block = block(drawn);
             let whole = encode(&[&block], format).plain();
             let (body, left) = sent(encode(&[&block], format), ContentEncoding::Identity);
             assert!(body == whole);
-            let known = format != Format::PROTOBUF;
+            let known = format != Format::PROTOBUF && !drawn;
             assert_eq!(left, known.then_some(whole.len() as u64));
             let (packed, left) = sent(encode(&[&block], format), ContentEncoding::Gzip);
             assert_eq!(left, known.then_some(packed.len() as u64));
@@ -264,7 +314,7 @@ mod tests {
 
     #[test]
     fn zstd_has_no_way_to_take_pages() {
-        let encoded = encode(&[&block()], Format::TEXT);
+        let encoded = encode(&[&block(true)], Format::TEXT);
         let (_, encoding) = Pieces::new(encoded, ContentEncoding::Zstd);
         assert_eq!(encoding, ContentEncoding::Identity);
     }

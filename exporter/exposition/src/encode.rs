@@ -1,7 +1,7 @@
 //! One scrape's blocks as one body: families sorted by name, each whole and once.
 
 use crate::{
-    Block, Escaping, Family, Format, Kind, Page, Syntax, Unpacker,
+    Block, Drawn, Escaping, Family, Format, Kind, Page, Syntax, Unpacker,
     format::is_label_name,
     is_metric_name,
     line::{self, Line},
@@ -23,11 +23,13 @@ pub struct Encoded {
     pub shadowed: Vec<String>,
 }
 
-/// Compressed lines on their way out.
+/// Lines on their way out that are compressed, or not written yet.
 #[derive(Debug)]
 pub enum Insert {
     /// Lines that go out as they are.
     Pages(Vec<Arc<Page>>),
+    /// Lines that are yet to be written.
+    Drawn(Drawn),
     /// A family that becomes one protobuf message.
     Message(Message),
 }
@@ -40,6 +42,7 @@ pub struct Message {
     kind: Kind,
     lines: Vec<u8>,
     pages: Vec<Arc<Page>>,
+    drawn: Vec<Drawn>,
 }
 
 /// A family on its way out: all its lines, under the name that the format gives it.
@@ -50,6 +53,7 @@ pub(crate) struct Part<'a> {
     pub(crate) kind: Kind,
     pub(crate) lines: Cow<'a, [u8]>,
     pub(crate) pages: Vec<&'a Arc<Page>>,
+    pub(crate) drawn: Vec<&'a Drawn>,
     pub(crate) guest: bool,
 }
 
@@ -66,6 +70,7 @@ pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
         spans.map(|(span, lines)| part(span, lines, format.escaping)).collect();
     let paged = blocks.iter().flat_map(|block| &block.pages);
     parts.extend(paged.map(|(family, pages)| Part::of_pages(family, pages)));
+    parts.extend(blocks.iter().flat_map(|block| &block.drawn).map(Part::of_drawn));
     if parts.iter().any(|part| part.guest) {
         let claims: Vec<&Family> =
             blocks.iter().flat_map(|block| block.claims.iter().copied().flatten()).collect();
@@ -78,8 +83,8 @@ pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
         for part in &parts {
             if format.syntax != Syntax::Protobuf {
                 openmetrics(&mut out.body, part);
-                out.insert(&part.pages);
-            } else if part.pages.is_empty() {
+                out.insert(part);
+            } else if part.pages.is_empty() && part.drawn.is_empty() {
                 protobuf::family(&mut out.body, part);
             } else {
                 out.inserts.push((out.body.len(), Insert::Message(Message::of(part))));
@@ -103,7 +108,7 @@ pub fn encode(blocks: &[&Block], format: Format) -> Encoded {
         header(&mut out.body, &first.name, kind, first.help, false);
         together(&mut out.body, group);
         for part in group {
-            out.insert(&part.pages);
+            out.insert(part);
         }
     }
     out
@@ -118,6 +123,7 @@ fn part<'a>(span: &'a Span, lines: &'a [u8], escaping: Escaping) -> Part<'a> {
         kind: family.kind,
         lines: Cow::Borrowed(lines),
         pages: Vec::new(),
+        drawn: Vec::new(),
         guest: span.guest,
     };
     if span.quoted && escaping != Escaping::AllowUtf8 {
@@ -178,6 +184,7 @@ fn join<'a>(group: &[Part<'a>]) -> Option<Part<'a>> {
         together(&mut lines, group);
         part.lines = Cow::Owned(lines);
         part.pages = group.iter().flat_map(|part| part.pages.iter().copied()).collect();
+        part.drawn = group.iter().flat_map(|part| part.drawn.iter().copied()).collect();
     }
     Some(part)
 }
@@ -253,11 +260,15 @@ fn header(out: &mut Vec<u8>, name: &str, kind: &str, help: &str, openmetrics: bo
 // === impl Encoded ===
 
 impl Encoded {
-    fn insert(&mut self, pages: &[&Arc<Page>]) {
-        if !pages.is_empty() {
-            let pages = pages.iter().map(|page| Arc::clone(page)).collect();
-            self.inserts.push((self.body.len(), Insert::Pages(pages)));
+    /// Puts what a part has besides its lines where the body ends now.
+    fn insert(&mut self, part: &Part<'_>) {
+        let at = self.body.len();
+        if !part.pages.is_empty() {
+            let pages = part.pages.iter().map(|page| Arc::clone(page)).collect();
+            self.inserts.push((at, Insert::Pages(pages)));
         }
+        let drawn = part.drawn.iter().map(|drawn| (at, Insert::Drawn((*drawn).clone())));
+        self.inserts.extend(drawn);
     }
 
     /// The whole exposition as one.
@@ -272,6 +283,7 @@ impl Encoded {
             done = *at;
             match insert {
                 Insert::Pages(pages) => pages.iter().for_each(|p| unpacker.unpack(p, &mut out)),
+                Insert::Drawn(drawn) => drawn.write(0..drawn.rows(), &mut out),
                 Insert::Message(message) => message.encode(&mut unpacker, &mut out),
             }
         }
@@ -290,6 +302,7 @@ impl Message {
             kind: part.kind,
             lines: part.lines.to_vec(),
             pages: part.pages.iter().map(|page| Arc::clone(page)).collect(),
+            drawn: part.drawn.iter().map(|drawn| (*drawn).clone()).collect(),
         }
     }
 
@@ -297,12 +310,14 @@ impl Message {
     pub fn encode(&self, unpacker: &mut Unpacker, out: &mut Vec<u8>) {
         let mut lines = self.lines.clone();
         self.pages.iter().for_each(|page| unpacker.unpack(page, &mut lines));
+        self.drawn.iter().for_each(|drawn| drawn.write(0..drawn.rows(), &mut lines));
         let part = Part {
             name: Cow::Borrowed(&*self.name),
             help: &self.help,
             kind: self.kind,
             lines: Cow::Owned(lines),
             pages: Vec::new(),
+            drawn: Vec::new(),
             guest: false,
         };
         protobuf::family(out, &part);
@@ -312,6 +327,10 @@ impl Message {
 // === impl Part ===
 
 impl<'a> Part<'a> {
+    fn of_drawn(drawn: &'a Drawn) -> Self {
+        Self { drawn: vec![drawn], ..Self::of_pages(&drawn.family, &[]) }
+    }
+
     fn of_pages(family: &'a Family, pages: &'a [Arc<Page>]) -> Self {
         Self {
             name: Cow::Borrowed(&family.name),
@@ -319,6 +338,7 @@ impl<'a> Part<'a> {
             kind: family.kind,
             lines: Cow::Borrowed(&[]),
             pages: pages.iter().filter(|page| !page.is_empty()).collect(),
+            drawn: Vec::new(),
             guest: false,
         }
     }

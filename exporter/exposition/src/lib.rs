@@ -8,6 +8,8 @@
 #![warn(missing_docs)]
 
 mod accept;
+mod deflate;
+mod drawn;
 mod encode;
 mod encoding;
 mod family;
@@ -20,6 +22,8 @@ mod samples;
 mod shape;
 mod writer;
 
+pub use deflate::Stretch;
+pub use drawn::{Draw, Drawn, Pen};
 pub use encode::{Encoded, Insert, Message, encode};
 pub use encoding::ContentEncoding;
 pub use family::{Family, Kind, Str, is_metric_name, metric_name};

@@ -1,6 +1,6 @@
 //! The lines of one family: `name{label="value",…} number`.
 
-use crate::Family;
+use crate::{Family, Stretch, deflate::Coder};
 
 /// A number that can stand at the end of a sample line.
 pub trait Value {
@@ -10,8 +10,17 @@ pub trait Value {
 
 /// Writes the sample lines of one family.
 pub struct Samples<'a> {
-    out: &'a mut Vec<u8>,
+    to: To<'a>,
     family: &'a Family,
+}
+
+/// Where lines go.
+enum To<'a> {
+    Text(&'a mut Vec<u8>),
+    /// And what is written of them goes to the coder.
+    Coded(&'a mut Vec<u8>, &'a mut Coder),
+    /// They are counted only.
+    Count(&'a mut usize),
 }
 
 macro_rules! integers { ($($t:ty),*) => {$(
@@ -47,7 +56,15 @@ impl Value for bool {
 
 impl<'a> Samples<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>, family: &'a Family) -> Self {
-        Self { out, family }
+        Self { to: To::Text(out), family }
+    }
+
+    pub(crate) fn coded(out: &'a mut Vec<u8>, coder: &'a mut Coder, family: &'a Family) -> Self {
+        Self { to: To::Coded(out, coder), family }
+    }
+
+    pub(crate) fn count(samples: &'a mut usize, family: &'a Family) -> Self {
+        Self { to: To::Count(samples), family }
     }
 
     /// Writes the sample of a family that has no labels.
@@ -77,14 +94,47 @@ impl<'a> Samples<'a> {
     /// writes the same labels to many families. They must be as [`Samples::sample`] writes them,
     /// values escaped ([`escape`]), without braces.
     pub fn rendered(&mut self, labels: &[&str], value: impl Value) {
-        self.out.extend_from_slice(self.family.name.as_bytes());
-        self.out.push(b'{');
+        let Some((out, coder)) = self.to.line() else { return };
+        let begun = out.len();
+        out.extend_from_slice(self.family.name.as_bytes());
+        out.push(b'{');
         for piece in labels {
-            self.out.extend_from_slice(piece.as_bytes());
+            out.extend_from_slice(piece.as_bytes());
         }
-        self.out.extend_from_slice(b"} ");
-        value.write(self.out);
-        self.out.push(b'\n');
+        out.extend_from_slice(b"} ");
+        value.write(out);
+        out.push(b'\n');
+        if let Some(coder) = coder {
+            coder.new_part(out, begun, out.len() - begun);
+        }
+    }
+
+    /// Writes a sample whose labels are these stretches, each with more behind it; otherwise as
+    /// [`Samples::rendered`], and cheaper to compress.
+    pub fn stretches<const N: usize>(&mut self, labels: [(&Stretch, &str); N], value: impl Value) {
+        let Some((out, coder)) = self.to.line() else { return };
+        let begun = out.len();
+        out.extend_from_slice(self.family.name.as_bytes());
+        out.push(b'{');
+        for (stretch, more) in labels {
+            out.extend_from_slice(stretch.as_bytes());
+            out.extend_from_slice(more.as_bytes());
+        }
+        let labelled = out.len();
+        out.extend_from_slice(b"} ");
+        value.write(out);
+        out.push(b'\n');
+        if let Some(coder) = coder {
+            let mut at = begun + self.family.name.len() + 1;
+            coder.head(out, begun, at - begun);
+            for (stretch, more) in labels {
+                coder.stretch(out, at, stretch);
+                at += stretch.len() + more.len();
+                coder.more(out, at - more.len(), more);
+            }
+            coder.new_part(out, labelled, 2);
+            coder.new_part(out, labelled + 2, out.len() - labelled - 2);
+        }
     }
 
     /// Writes a sample of a histogram or summary: `suffix` is `_bucket`, `_sum`, `_count` or empty.
@@ -98,23 +148,44 @@ impl<'a> Samples<'a> {
         labels: impl Iterator<Item = (&'l str, &'l str)>,
         value: impl Value,
     ) {
-        self.out.extend_from_slice(self.family.name.as_bytes());
-        self.out.extend_from_slice(suffix.as_bytes());
+        let Some((out, coder)) = self.to.line() else { return };
+        let begun = out.len();
+        out.extend_from_slice(self.family.name.as_bytes());
+        out.extend_from_slice(suffix.as_bytes());
         let mut open = b'{';
         for (name, text) in labels {
-            self.out.push(open);
-            self.out.extend_from_slice(name.as_bytes());
-            self.out.extend_from_slice(b"=\"");
-            escape(self.out, text);
-            self.out.push(b'"');
+            out.push(open);
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"=\"");
+            escape(out, text);
+            out.push(b'"');
             open = b',';
         }
         if open == b',' {
-            self.out.push(b'}');
+            out.push(b'}');
         }
-        self.out.push(b' ');
-        value.write(self.out);
-        self.out.push(b'\n');
+        out.push(b' ');
+        value.write(out);
+        out.push(b'\n');
+        if let Some(coder) = coder {
+            coder.new_part(out, begun, out.len() - begun);
+        }
+    }
+}
+
+// === impl To ===
+
+impl To<'_> {
+    /// What takes the next line, unless it is counted only.
+    fn line(&mut self) -> Option<(&mut Vec<u8>, Option<&mut Coder>)> {
+        match self {
+            To::Text(out) => Some((out, None)),
+            To::Coded(out, coder) => Some((out, Some(coder))),
+            To::Count(samples) => {
+                **samples += 1;
+                None
+            }
+        }
     }
 }
 

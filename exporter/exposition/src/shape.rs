@@ -196,6 +196,7 @@ fn merge<'a>(out: &mut BTreeMap<String, Part<'a>>, name: String, part: Part<'a>)
             crate::encode::distinct(&mut lines, [&*had.lines, &*part.lines]);
             had.lines = Cow::Owned(lines);
             had.pages.extend(part.pages);
+            had.drawn.extend(part.drawn);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where a collector writes: sample lines in one buffer, and which family each stretch belongs to.
 
-use crate::{Family, Kind, Page, Samples};
+use crate::{Draw, Drawn, Family, Kind, Page, Samples};
 use std::sync::Arc;
 
 /// What one collector wrote in one scrape.
@@ -9,6 +9,7 @@ pub struct Block {
     pub(crate) lines: Vec<u8>,
     pub(crate) spans: Vec<Span>,
     pub(crate) pages: Vec<(Family, Arc<[Arc<Page>]>)>,
+    pub(crate) drawn: Vec<Drawn>,
     /// What was left out and why, one clause each; the collector as a whole went on.
     pub remarks: Vec<String>,
     /// Declared families that no guest may stand in for, though they are not here: those of a
@@ -67,6 +68,16 @@ impl Writer {
         }
     }
 
+    /// Adds lines that are written when they are sent: those that `what` has under `number`. As with
+    /// pages, no line may be in another stretch of the family, and not for histograms and summaries.
+    pub fn drawn(&mut self, family: &Family, number: usize, what: Arc<dyn Draw>) {
+        debug_assert!(!matches!(family.kind, Kind::Histogram | Kind::Summary), "{family:?}");
+        let drawn = Drawn::new(family, number, what);
+        if drawn.samples() > 0 {
+            self.block.drawn.push(drawn);
+        }
+    }
+
     /// Copies canonical lines of a family that came from outside ([`parse`](crate::parse) renders
     /// them): a built-in family of one of its names replaces it. `quoted` says whether a name in the
     /// lines stands in quotes, so that the format's escaping applies.
@@ -102,17 +113,18 @@ impl Block {
     pub fn samples(&self) -> usize {
         let paged = self.pages.iter().flat_map(|(_, pages)| pages.iter());
         let lines = self.lines.iter().filter(|&&b| b == b'\n').count();
-        lines + paged.map(|page| page.samples()).sum::<usize>()
+        let drawn = self.drawn.iter().map(Drawn::samples).sum::<usize>();
+        lines + paged.map(|page| page.samples()).sum::<usize>() + drawn
     }
 
-    /// The bytes of sample lines, headers and pages apart.
+    /// The bytes of sample lines that stand in it: no headers, no pages, nothing that is yet to be written.
     pub fn len(&self) -> usize {
         self.lines.len()
     }
 
     /// Whether there is no sample.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.pages.is_empty()
+        self.lines.is_empty() && self.pages.is_empty() && self.drawn.is_empty()
     }
 
     /// Built-in families and their lines, pages apart, in the order in which they were written.
