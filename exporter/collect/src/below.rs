@@ -40,6 +40,10 @@ pub enum Found {
 /// What is read at once at most; a kernel file whose text is made at once is whole with its first read.
 const ROOM: usize = 16 << 10;
 
+/// The kernel gives as many records at once as fit a page: where it gives less than half of one, and
+/// no record has that much, there are no more.
+const HALF_PAGE: usize = 2048;
+
 /// No file of this kind is larger: a group with a hundred thousand processes.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -49,7 +53,8 @@ impl KeptBelow {
     /// Reads the file into `buffer`, which holds nothing else then. `rel` makes its path below
     /// `directory`, where it must be opened. What is not UTF-8 becomes U+FFFD.
     ///
-    /// With `at_once` a short read is the end: for files that the kernel prints as one record.
+    /// With `at_once` a short read is the end: for files that the kernel prints as one record. Other
+    /// files must be of lines shorter than half a page.
     pub fn read(
         &mut self,
         directory: &Directory,
@@ -109,7 +114,7 @@ fn fill(file: &File, at_once: bool, buffer: &mut Vec<u8>) -> io::Result<()> {
         let offset = buffer.len() as u64;
         match rustix::io::pread(file, spare_capacity(buffer), offset) {
             Ok(0) => break,
-            Ok(n) if at_once && n < room => break,
+            Ok(n) if n < if at_once { room } else { HALF_PAGE } => break,
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }

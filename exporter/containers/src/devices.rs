@@ -2,14 +2,23 @@
 
 use crate::labels::render;
 use collect::Root;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Names of devices, as labels.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Devices {
     sys: Root,
-    /// `,device="/dev/…"`; `None` where the kernel knows no such device.
-    labels: HashMap<(u32, u32), Option<Box<str>>>,
+    /// `None` where the kernel knows no such device.
+    labels: Arc<HashMap<(u32, u32), Option<Device>>>,
+}
+
+/// A device's labels.
+#[derive(Clone, Debug)]
+pub(crate) struct Device {
+    /// `,device="/dev/…"`
+    pub(crate) name: Box<str>,
+    /// `,major="…",minor="…"`
+    pub(crate) number: Box<str>,
 }
 
 /// Devices that are remembered.
@@ -19,12 +28,12 @@ const MOST: usize = 4096;
 
 impl Devices {
     pub(crate) fn new(sys: Root) -> Self {
-        Self { sys, labels: HashMap::new() }
+        Self { sys, labels: Arc::default() }
     }
 
     /// Forgets what it knows: numbers are given to other devices.
     pub(crate) fn forget(&mut self) {
-        self.labels.clear();
+        self.labels = Arc::default();
     }
 
     /// Looks a device up, unless it is known.
@@ -37,12 +46,15 @@ impl Devices {
         let name = target.as_deref().and_then(|target| target.rsplit('/').next());
         // The kernel writes a `!` where the name in /dev has a slash.
         let name = name.map(|name| format!("/dev/{}", name.replace('!', "/")));
-        let label = name.map(|name| format!(",{}", render(&[("device", &name)])).into());
-        self.labels.insert(number, label);
+        let device = name.map(|name| Device {
+            name: format!(",{}", render(&[("device", &name)])).into(),
+            number: format!(",major=\"{major}\",minor=\"{minor}\"").into(),
+        });
+        Arc::make_mut(&mut self.labels).insert(number, device);
     }
 
-    /// The label of a device.
-    pub(crate) fn get(&self, number: (u32, u32)) -> Option<&str> {
-        self.labels.get(&number)?.as_deref()
+    /// The labels of a device.
+    pub(crate) fn get(&self, number: (u32, u32)) -> Option<&Device> {
+        self.labels.get(&number)?.as_ref()
     }
 }

@@ -215,7 +215,7 @@ impl FileSystems {
         // The group may have counted a disk itself.
         let counted = |row: &Row| {
             let mut devices = root.stats.devices.iter().map(|device| devices.get(device.number));
-            devices.any(|label| label == Some(&*row.label))
+            devices.any(|device| device.is_some_and(|device| device.name == row.label))
         };
         let [_, reads, _, writes, ..] = &families::DEVICES;
         for (family, place) in [(reads, 0), (writes, 4)] {

@@ -10,24 +10,23 @@ use crate::{
     stats::{File, Stats},
 };
 use collect::{Directory, Found, KeptBelow};
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A control group that is served.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Group {
     /// From the hierarchy's root, with a slash before each name; empty for the root.
     pub(crate) path: Box<str>,
     pub(crate) place: Place,
     /// The uid of its pod as the path has it.
     pub(crate) pod: Option<Box<str>>,
-    /// In the order of [`Layout::files`].
-    files: Vec<KeptBelow>,
     pub(crate) stats: Stats,
     pub(crate) limits: Limits,
-    /// When the limits are read again.
-    due: Option<Instant>,
-    round: u32,
-    pub(crate) labels: Labels,
+    pub(crate) labels: Arc<Labels>,
     /// Whether it is what holds a pod's network, and nothing of the pod's work.
     pub(crate) sandbox: bool,
     /// Open files, and sockets among them.
@@ -37,6 +36,18 @@ pub(crate) struct Group {
     pub(crate) network: Vec<Interface>,
     /// OOM kills.
     pub(crate) kills: u64,
+}
+
+/// What a group is read through.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    /// In the order of [`Layout::files`].
+    kept: Vec<KeptBelow>,
+    /// When the limits are read again.
+    due: Option<Instant>,
+    round: u32,
+    /// Of which processes the open files were counted, and the group's CPU time before that.
+    counted: (Option<f64>, Vec<u32>),
 }
 
 /// What groups are read with.
@@ -106,12 +117,9 @@ impl Group {
             path: path.into(),
             place: place.clone(),
             pod: pod.map(Into::into),
-            files: Vec::new(),
             stats: Stats::default(),
             limits: Limits::default(),
-            due: None,
-            round: 0,
-            labels: Labels::default(),
+            labels: Arc::default(),
             sandbox: false,
             open: None,
             most_open: None,
@@ -127,23 +135,23 @@ impl Group {
 
     /// Reads everything; whether the group is still there. A group that was read in this round stays
     /// as it is.
-    pub(crate) fn read(&mut self, reader: &mut Reader) -> bool {
-        if self.round == reader.round {
+    pub(crate) fn read(&mut self, with: &mut Files, reader: &mut Reader) -> bool {
+        if with.round == reader.round {
             return true;
         }
-        self.round = reader.round;
+        with.round = reader.round;
         let Reader { base, layout, now, buffer, .. } = reader;
         let rows = layout.files();
-        self.files.resize_with(rows.len(), KeptBelow::default);
-        let due = self.due.is_none_or(|due| *now >= due);
+        with.kept.resize_with(rows.len(), KeptBelow::default);
+        let due = with.due.is_none_or(|due| *now >= due);
         if due {
-            self.files.iter_mut().for_each(KeptBelow::look_again);
+            with.kept.iter_mut().for_each(KeptBelow::look_again);
         }
         self.stats.clear();
         let (mut there, mut other) = (false, false);
         let is_unified = layout.is_unified();
-        let had = self.due.is_some();
-        for ((file, controller, name, at_once), kept) in rows.iter().zip(&mut self.files) {
+        let had = with.due.is_some();
+        for ((file, controller, name, at_once), kept) in rows.iter().zip(&mut with.kept) {
             match file {
                 File::Swap if !reader.has_swap => continue,
                 // Version 2 has processes only in groups that have none below.
@@ -159,6 +167,8 @@ impl Group {
                     let text = std::str::from_utf8(buffer).unwrap_or_default();
                     self.stats.take(*file, text, is_unified);
                 }
+                // Older kernels that were booted with psi=0 have files of it that cannot be read.
+                Err(error) if error.kind() == ErrorKind::Unsupported => there = true,
                 Err(error) => {
                     there = true;
                     if reader.fault.is_none() {
@@ -178,14 +188,20 @@ impl Group {
         }
         if due || other {
             // It may have been made anew, under the name that it had.
-            self.files.iter_mut().for_each(KeptBelow::look_again);
+            with.kept.iter_mut().for_each(KeptBelow::look_again);
             self.limits = Limits::read(base, layout, &self.path, reader.boot, buffer);
-            self.due = now.checked_add(LIMITS_FOR);
+            with.due = now.checked_add(LIMITS_FOR);
         }
         let is_root = matches!(self.place, Place::Root);
         let processes = &mut reader.processes;
-        if !is_root || due {
+        // Only a process that runs opens and closes files.
+        let (cpu, pids) = &with.counted;
+        let ran = cpu.is_none() || *cpu != self.stats.cpu || *pids != self.stats.pids;
+        let count = if is_root { due } else { ran || other };
+        if count {
             self.open = processes.open(&self.stats.pids);
+            with.counted.0 = self.stats.cpu.filter(|_| self.open.is_some());
+            with.counted.1.clone_from(&self.stats.pids);
         }
         if due || other {
             let first = if is_root { Some(1) } else { self.first() };

@@ -11,11 +11,11 @@ use crate::{
     names::Place,
 };
 use model::{Kills, Pods};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Containers that were killed and are gone: their labels, and how often.
 #[derive(Debug, Default)]
-pub(crate) struct Gone(HashMap<Box<str>, (Labels, u64)>);
+pub(crate) struct Gone(HashMap<Box<str>, (Arc<Labels>, u64)>);
 
 // === impl Gone ===
 
@@ -60,7 +60,7 @@ impl Gone {
 
     /// The rows, by no order of theirs.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Labels, u64)> {
-        self.0.values().map(|(labels, count)| (labels, *count))
+        self.0.values().map(|(labels, count)| (&**labels, *count))
     }
 }
 
@@ -70,7 +70,7 @@ fn is_pod(group: &Group, uid: &str) -> bool {
 
 /// The labels of a container that is gone, by what the pod's status still says of it; its group was
 /// called as those beside it are.
-fn labels(uid: &str, id: &str, groups: &[&mut Group], pods: &Pods) -> Option<Labels> {
+fn labels(uid: &str, id: &str, groups: &[&mut Group], pods: &Pods) -> Option<Arc<Labels>> {
     let (pod, container) = pods.of_container(id)?;
     let beside = groups.iter().find_map(|group| match &group.place {
         Place::Container(other, _) if group.pod.as_deref() == Some(uid) => {
@@ -83,5 +83,5 @@ fn labels(uid: &str, id: &str, groups: &[&mut Group], pods: &Pods) -> Option<Lab
         Some(format!("{}/{id}", pod.path))
     };
     let path = beside.or_else(above)?;
-    Some(labels::of_container(&path, id, pod, container))
+    Some(Arc::new(labels::of_container(&path, uid, id, pod, container)))
 }

@@ -7,20 +7,21 @@
 //! holds the pod's namespaces. Its command tells: it is `pause` nearly everywhere, `pod` on `OpenShift`.
 
 use crate::{group::Group, names::Place, process::Processes};
-use exposition::escape_label;
+use exposition::{Stretch, escape_label};
 use model::{Container, Pod, Pods};
+use std::sync::Arc;
 
 /// A group's labels, as they stand in a line.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Labels {
     /// `container="…"`
-    pub(crate) container: Box<str>,
+    pub(crate) container: Stretch,
     /// `,id="…",image="…"`
-    pub(crate) id: Box<str>,
+    pub(crate) id: Stretch,
     /// `,name="…",namespace="…"`
-    pub(crate) name: Box<str>,
+    pub(crate) name: Stretch,
     /// `,pod="…"`
-    pub(crate) pod: Box<str>,
+    pub(crate) pod: Stretch,
     /// The revision of the pods that they are from.
     revision: Option<u64>,
 }
@@ -69,14 +70,20 @@ pub(crate) fn name(group: &mut Group, pods: &Pods, processes: &mut Processes, sa
             }
         }
     }
-    let mut labels = identity.labels(group.id());
+    let mut labels = identity.labels(group.id(), group.pod.as_deref());
     // What is not known yet is asked again at the next scrape.
     labels.revision = known.then(|| pods.revision());
-    (group.labels, group.sandbox) = (labels, sandbox);
+    (group.labels, group.sandbox) = (Arc::new(labels), sandbox);
 }
 
 /// The labels of a container whose group is gone.
-pub(crate) fn of_container(path: &str, id: &str, pod: &Pod, container: &Container) -> Labels {
+pub(crate) fn of_container(
+    path: &str,
+    uid: &str,
+    id: &str,
+    pod: &Pod,
+    container: &Container,
+) -> Labels {
     let identity = Identity {
         container: &container.name,
         image: &container.image,
@@ -84,20 +91,53 @@ pub(crate) fn of_container(path: &str, id: &str, pod: &Pod, container: &Containe
         namespace: &pod.namespace,
         pod: &pod.name,
     };
-    identity.labels(path)
+    identity.labels(path, Some(uid))
 }
 
 impl Identity<'_> {
-    fn labels(&self, id: &str) -> Labels {
-        let more = |labels: &[(&str, &str)]| format!(",{}", render(labels)).into();
+    /// The labels of the group with this path, in whose name this pod's uid is.
+    fn labels(&self, path: &str, uid: Option<&str>) -> Labels {
+        // What a pod's groups have in common, and what those of all pods have, is a part by itself.
+        let (above, pod, own) = uid.and_then(|uid| around(path, uid)).unwrap_or_else(|| {
+            let (above, own) =
+                path.split_at_checked(path.rfind('/').unwrap_or(0) + 1).unwrap_or(("", path));
+            (above, "", own)
+        });
+        let (before, id, after) = around(own, self.name).unwrap_or((own, "", ""));
         Labels {
-            container: render(&[("container", self.container)]).into(),
-            id: more(&[("id", id), ("image", self.image)]),
-            name: more(&[("name", self.name), ("namespace", self.namespace)]),
-            pod: more(&[("pod", self.pod)]),
+            container: Stretch::new([&*format!("container=\"{}\"", escaped(self.container))]),
+            id: Stretch::new([
+                &*format!(",id=\"{}", escaped(above)),
+                pod,
+                &escaped(before),
+                id,
+                &format!("{}\",image=\"", escaped(after)),
+                &format!("{}\"", escaped(self.image)),
+            ]),
+            name: Stretch::new([
+                ",name=\"",
+                &escaped(self.name),
+                &format!("\",namespace=\"{}\"", escaped(self.namespace)),
+            ]),
+            pod: Stretch::new([&*format!(",pod=\"{}\"", escaped(self.pod))]),
             revision: None,
         }
     }
+}
+
+/// What stands before `name` in `path`, the name as it stands there, and what stands behind it. systemd's
+/// slices have underscores where a pod's uid has dashes.
+fn around<'a>(path: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let at = path.rfind(name).or_else(|| path.rfind(&name.replace('-', "_")))?;
+    let (before, rest) = path.split_at_checked(at)?;
+    let (name, after) = rest.split_at_checked(name.len()).filter(|(name, _)| !name.is_empty())?;
+    Some((before, name, after))
+}
+
+fn escaped(value: &str) -> String {
+    let mut out = Vec::new();
+    escape_label(&mut out, value);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Labels as they stand in a line, without braces.

@@ -36,7 +36,7 @@ static UNIFIED: [Row; 11] = [
     (File::MemoryUsage, "memory", "memory.current", true),
     (File::MemoryPeak, "memory", "memory.peak", true),
     (File::Swap, "memory", "memory.swap.current", true),
-    (File::Io, "blkio", "io.stat", false),
+    (File::Io, "blkio", "io.stat", true),
     (File::Threads, "pids", "pids.current", true),
     (File::Processes, "cpu", "cgroup.procs", false),
     (File::CpuPressure, "cpu", "cpu.pressure", true),
@@ -56,10 +56,10 @@ static SPLIT: [Row; 15] = [
     (File::CpuUsage, "cpuacct", "cpuacct.usage", true),
     (File::CpuTicks, "cpuacct", "cpuacct.stat", true),
     // Older kernels have those of the group alone, which the newer ones then replace.
-    (File::IoBytes, "blkio", "blkio.throttle.io_service_bytes", false),
-    (File::IoBytes, "blkio", "blkio.throttle.io_service_bytes_recursive", false),
-    (File::IoOperations, "blkio", "blkio.throttle.io_serviced", false),
-    (File::IoOperations, "blkio", "blkio.throttle.io_serviced_recursive", false),
+    (File::IoBytes, "blkio", "blkio.throttle.io_service_bytes", true),
+    (File::IoBytes, "blkio", "blkio.throttle.io_service_bytes_recursive", true),
+    (File::IoOperations, "blkio", "blkio.throttle.io_serviced", true),
+    (File::IoOperations, "blkio", "blkio.throttle.io_serviced_recursive", true),
     (File::Threads, "pids", "pids.current", true),
     (File::Processes, "memory", "cgroup.procs", false),
 ];

@@ -49,7 +49,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use tree::Tree;
-use write::Pages;
+use write::Groups;
 
 /// Whether containers are served.
 pub const MODE: Opt = Opt::text(
@@ -110,7 +110,6 @@ struct Known {
     meminfo: Kept,
     gone: Gone,
     filesystems: FileSystems,
-    pages: Pages,
     /// When devices are looked up again.
     due: Instant,
 }
@@ -152,7 +151,6 @@ impl Containers {
             meminfo: cx.proc.keep("meminfo"),
             gone: Gone::default(),
             filesystems: FileSystems::new(cx, Arc::new(statfs)),
-            pages: Pages::default(),
             due: Instant::now(),
         })
     }
@@ -189,10 +187,11 @@ impl Collector for Containers {
         known.tree.groups(&mut groups);
         let now = self.cx.clock.now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.unwrap_or_default().as_secs();
-        write::write(&groups, &known.gone, &known.devices, now, &mut known.pages, out);
         if let Some(root) = groups.first() {
             known.filesystems.collect(root, &known.devices, out);
         }
+        let groups = Groups { all: groups, devices: known.devices.clone(), now };
+        groups.write(&known.gone, out);
         let [.., left_out] = &families::OTHERS;
         out.family(left_out, |s| s.value(walk.left_out));
         let mut faults = Faults::default();

@@ -100,10 +100,11 @@ impl Stats {
             File::Cpu => self.cpu(text),
             File::CpuUsage => self.cpu = number(text).map(|ns| seconds(ns, 1e9)),
             File::CpuTicks => {
+                let time = |ticks| number(ticks).map(|ticks| seconds(ticks, TICKS));
                 for (key, ticks) in pairs(text) {
                     match key {
-                        "user" => self.cpu_user = Some(seconds(ticks, TICKS)),
-                        "system" => self.cpu_system = Some(seconds(ticks, TICKS)),
+                        "user" => self.cpu_user = time(ticks),
+                        "system" => self.cpu_system = time(ticks),
                         _ => {}
                     }
                 }
@@ -135,18 +136,19 @@ impl Stats {
     }
 
     fn cpu(&mut self, text: &str) {
+        let time = |value, parts| number(value).map(|time| seconds(time, parts));
         for (key, value) in pairs(text) {
             match key {
-                "usage_usec" => self.cpu = Some(seconds(value, 1e6)),
-                "user_usec" => self.cpu_user = Some(seconds(value, 1e6)),
-                "system_usec" => self.cpu_system = Some(seconds(value, 1e6)),
-                "nr_periods" => self.periods = Some(value),
-                "nr_throttled" => self.throttled_periods = Some(value),
-                "throttled_usec" => self.throttled = Some(seconds(value, 1e6)),
-                "throttled_time" => self.throttled = Some(seconds(value, 1e9)),
-                "nr_bursts" => self.burst_periods = Some(value),
-                "burst_usec" => self.burst = Some(seconds(value, 1e6)),
-                "burst_time" => self.burst = Some(seconds(value, 1e9)),
+                "usage_usec" => self.cpu = time(value, 1e6),
+                "user_usec" => self.cpu_user = time(value, 1e6),
+                "system_usec" => self.cpu_system = time(value, 1e6),
+                "nr_periods" => self.periods = number(value),
+                "nr_throttled" => self.throttled_periods = number(value),
+                "throttled_usec" => self.throttled = time(value, 1e6),
+                "throttled_time" => self.throttled = time(value, 1e9),
+                "nr_bursts" => self.burst_periods = number(value),
+                "burst_usec" => self.burst = time(value, 1e6),
+                "burst_time" => self.burst = time(value, 1e9),
                 _ => {}
             }
         }
@@ -155,13 +157,13 @@ impl Stats {
     fn memory_unified(&mut self, text: &str) {
         for (key, value) in pairs(text) {
             match key {
-                "anon" => self.rss = Some(value),
-                "file" => self.cache = Some(value),
-                "file_mapped" => self.mapped = Some(value),
-                "active_file" => self.active_file = Some(value),
-                "inactive_file" => self.inactive_file = Some(value),
-                "pgfault" => self.faults = Some(value),
-                "pgmajfault" => self.major_faults = Some(value),
+                "anon" => self.rss = number(value),
+                "file" => self.cache = number(value),
+                "file_mapped" => self.mapped = number(value),
+                "active_file" => self.active_file = number(value),
+                "inactive_file" => self.inactive_file = number(value),
+                "pgfault" => self.faults = number(value),
+                "pgmajfault" => self.major_faults = number(value),
                 _ => {}
             }
         }
@@ -170,14 +172,14 @@ impl Stats {
     fn memory_split(&mut self, text: &str) {
         for (key, value) in pairs(text) {
             match key {
-                "total_rss" => self.rss = Some(value),
-                "total_cache" => self.cache = Some(value),
-                "total_mapped_file" => self.mapped = Some(value),
-                "total_swap" => self.swap = Some(value),
-                "total_active_file" => self.active_file = Some(value),
-                "total_inactive_file" => self.inactive_file = Some(value),
-                "pgfault" => self.faults = Some(value),
-                "pgmajfault" => self.major_faults = Some(value),
+                "total_rss" => self.rss = number(value),
+                "total_cache" => self.cache = number(value),
+                "total_mapped_file" => self.mapped = number(value),
+                "total_swap" => self.swap = number(value),
+                "total_active_file" => self.active_file = number(value),
+                "total_inactive_file" => self.inactive_file = number(value),
+                "pgfault" => self.faults = number(value),
+                "pgmajfault" => self.major_faults = number(value),
                 _ => {}
             }
         }
@@ -246,14 +248,20 @@ fn operations(device: &mut Device, read: bool) -> &mut Option<u64> {
 /// `USER_HZ`, which every architecture of ours has.
 const TICKS: f64 = 100.0;
 
-/// The totals of `some` and of `full`, seconds.
+/// The totals of `some` and of `full`, seconds. They stand last in their lines.
 fn pressure(text: &str) -> [Option<f64>; 2] {
-    let total = |kind: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(kind))?;
-        let (_, total) = line.rsplit_once(" total=")?;
-        Some(seconds(total.trim().parse().ok()?, 1e6))
-    };
-    [total("some "), total("full ")]
+    let mut totals = [None, None];
+    for line in text.lines() {
+        let [some, full] = &mut totals;
+        let total = match line.get(..5) {
+            Some("some ") => some,
+            Some("full ") => full,
+            _ => continue,
+        };
+        let number = line.rsplit_once('=').filter(|(before, _)| before.ends_with(" total"));
+        *total = number.and_then(|(_, total)| Some(seconds(total.trim().parse().ok()?, 1e6)));
+    }
+    totals
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a sample is a float")]

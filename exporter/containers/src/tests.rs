@@ -407,7 +407,7 @@ fn the_count_of_oom_kills_survives_the_container() {
 }
 
 #[test]
-fn many_groups_are_pages_of_the_same_lines() {
+fn lines_of_many_groups_are_written_when_they_are_sent() {
     let mut files = machine();
     let services = 0..100;
     for number in services.clone() {
@@ -427,13 +427,22 @@ fn many_groups_are_pages_of_the_same_lines() {
     }
     let lines = text.lines().count();
     assert_eq!(host.scrape(), text);
+    // Who takes a body slowly gets what was read for it, whatever was read since.
+    let mut slow = Writer::default();
+    host.collector.collect(&mut slow).unwrap();
+    let slow = slow.finish();
+    assert_eq!(slow.samples(), text.lines().filter(|line| !line.starts_with('#')).count());
     // One comes, one goes.
     host.remove(&format!("{BASE}/system.slice/s7.service"));
     for (rel, file) in group("/system.slice/s100.service", "5\n", &[("memory.max", "7000\n")]) {
         host.write(&rel, &file);
     }
     host.write(&format!("{BASE}/system.slice/odd.service/cpu.stat"), "usage_usec 1\n");
-    let text = host.scrape();
+    host.write(&format!("{BASE}/system.slice/s3.service/memory.current"), "5\n");
+    let (old, text) = (text, host.scrape());
+    let usage = "container_memory_usage_bytes{container=\"\",id=\"/system.slice/s3.service\"";
+    assert!(text.lines().any(|line| line.starts_with(usage) && line.ends_with(" 5")));
+    assert_eq!(encode(&[&slow], Format::TEXT).plain(), old.as_bytes());
     assert_eq!((of(&text, 7), of(&text, 100), of(&text, 99)), (None, Some(7000), Some(99)));
     host.remove(&format!("{BASE}/system.slice/odd.service"));
     assert_eq!(host.scrape().lines().count(), lines);

@@ -5,11 +5,21 @@ pub(crate) fn number(text: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-/// The lines `key number`; torn ones are left out.
-pub(crate) fn pairs(text: &str) -> impl Iterator<Item = (&str, u64)> {
-    text.lines().filter_map(|line| {
-        let (key, number) = line.split_once(' ')?;
-        Some((key, number.trim().parse().ok()?))
+/// The lines `key number`, the number as text: most are not asked for.
+pub(crate) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = text;
+    // Keys and numbers are short: looking at each byte once is faster than any search.
+    std::iter::from_fn(move || {
+        loop {
+            let bytes = rest.as_bytes();
+            let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+            let (line, after) = rest.split_at_checked(end).filter(|_| !rest.is_empty())?;
+            rest = after.get(1..).unwrap_or_default();
+            let blank = line.as_bytes().iter().position(|byte| *byte == b' ');
+            if let Some((key, number)) = blank.and_then(|blank| line.split_at_checked(blank)) {
+                return Some((key, number));
+            }
+        }
     })
 }
 

@@ -5,10 +5,11 @@
 //! it has gone. A file system that does not count (links are 1) is listed each time.
 
 use crate::{
-    group::{Group, Reader},
+    group::{Files, Group, Reader},
     names::{DEPTH, Place},
 };
 use collect::Filter;
+use std::sync::Arc;
 
 /// A directory of the walk, and the group that it is.
 #[derive(Debug)]
@@ -18,7 +19,9 @@ pub(crate) struct Tree {
     /// Its links and its identity when it was listed; `None` makes it be listed.
     seen: Option<(u64, u64)>,
     below: Vec<Tree>,
-    group: Option<Box<Group>>,
+    /// Shared with lines that are yet to be written.
+    group: Option<Arc<Group>>,
+    files: Files,
 }
 
 /// What a walk found.
@@ -48,7 +51,14 @@ impl Tree {
     }
 
     fn at(name: &str, place: Place) -> Self {
-        Self { name: name.into(), place, seen: None, below: Vec::new(), group: None }
+        Self {
+            name: name.into(),
+            place,
+            seen: None,
+            below: Vec::new(),
+            group: None,
+            files: Files::default(),
+        }
     }
 
     /// Finds which groups there are; which units are wanted, `units` says.
@@ -110,7 +120,8 @@ impl Tree {
             walk.left_out += 1;
             self.group = None;
         } else if self.group.is_none() {
-            self.group = Some(Box::new(Group::new(path, &self.place, pod)));
+            self.group = Some(Arc::new(Group::new(path, &self.place, pod)));
+            self.files = Files::default();
         }
     }
 
@@ -153,7 +164,8 @@ impl Tree {
     pub(crate) fn read(&mut self, reader: &mut Reader) -> bool {
         let mut there = true;
         if let Some(group) = &mut self.group {
-            there = group.read(reader) || matches!(self.place, Place::Root);
+            there = Arc::make_mut(group).read(&mut self.files, reader)
+                || matches!(self.place, Place::Root);
         }
         let all = self.below.len();
         self.below.retain_mut(|tree| tree.read(reader));
@@ -166,21 +178,22 @@ impl Tree {
 
     /// Every group, to change.
     pub(crate) fn groups_mut<'a>(&'a mut self, out: &mut Vec<&'a mut Group>) {
-        out.extend(self.group.as_deref_mut());
+        out.extend(self.group.as_mut().map(Arc::make_mut));
         self.below.iter_mut().for_each(|tree| tree.groups_mut(out));
     }
 
     /// Every group, in the order of their paths.
-    pub(crate) fn groups<'a>(&'a self, out: &mut Vec<&'a Group>) {
-        out.extend(self.group.as_deref());
+    pub(crate) fn groups(&self, out: &mut Vec<Arc<Group>>) {
+        out.extend(self.group.clone());
         self.below.iter().for_each(|tree| tree.groups(out));
     }
 
     /// Calls `each` with every group and those right below it, from the top.
     pub(crate) fn each(&mut self, each: &mut impl FnMut(&mut Group, &mut [&mut Group])) {
         if let Some(group) = &mut self.group {
-            let below = self.below.iter_mut().filter_map(|tree| tree.group.as_deref_mut());
-            each(group, &mut below.collect::<Vec<_>>());
+            let below =
+                self.below.iter_mut().filter_map(|tree| tree.group.as_mut().map(Arc::make_mut));
+            each(Arc::make_mut(group), &mut below.collect::<Vec<_>>());
         }
         self.below.iter_mut().for_each(|tree| tree.each(each));
     }
