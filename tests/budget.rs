@@ -17,6 +17,9 @@ use std::{
 const SCRAPES: u64 = 20;
 /// The same, where one costs much.
 const FEW: u64 = 3;
+/// Pods of the two nodes, and containers of each.
+const PODS: [u64; 2] = [30, 110];
+const CONTAINERS: u64 = 3;
 /// Entries of the two journals.
 const ENTRIES: [u64; 2] = [20_000, 60_000];
 
@@ -37,15 +40,27 @@ impl Counter {
 
     /// Instructions that the driver takes with these arguments.
     fn count(&self, args: &[&OsStr]) -> u64 {
-        let tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null"].map(OsStr::new);
-        let all: Vec<&OsStr> =
-            tool.into_iter().chain([self.driver.as_os_str()]).chain(args.iter().copied()).collect();
+        self.run(&["--tool=callgrind", "--callgrind-out-file=/dev/null"], args, "Collected :")
+    }
+
+    /// Bytes of the heap that the driver has at its end.
+    fn heap(&self, args: &[&OsStr]) -> u64 {
+        let tool = ["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"];
+        self.run(&tool, args, "in use at exit:")
+    }
+
+    /// The number that valgrind gives behind a word.
+    fn run(&self, tool: &[&str], args: &[&OsStr], word: &str) -> u64 {
+        let tool = tool.iter().map(OsStr::new).chain([self.driver.as_os_str()]);
+        let all: Vec<&OsStr> = tool.chain(args.iter().copied()).collect();
         let out = child::run(900, &self.valgrind, &all, b"");
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success(), "{said}");
-        let line = said.lines().find_map(|line| line.split_once("Collected :"));
-        line.and_then(|(_, number)| number.trim().parse().ok())
-            .unwrap_or_else(|| panic!("no count: {said}"))
+        let line = said.lines().find_map(|line| line.split_once(word));
+        let digits = line.and_then(|(_, rest)| rest.split_whitespace().next());
+        digits
+            .and_then(|digits| digits.replace(',', "").parse().ok())
+            .unwrap_or_else(|| panic!("no {word}: {said}"))
     }
 }
 
@@ -92,13 +107,35 @@ fn instructions_of_a_node_with_110_pods() {
         Err(reason) => return skip("budget::instructions_of_a_node_with_110_pods", &reason),
     };
     let node = tempfile::tempdir().expect("a temporary folder");
-    let count = |scrapes: u64| {
+    let count = |scrapes: u64, written: &[&str]| {
         let scrapes = scrapes.to_string();
-        counter.count(&[node.path().as_os_str(), OsStr::new(&scrapes), OsStr::new("110")])
+        let args = [node.path().to_str().expect("a UTF-8 path"), &scrapes, "110"];
+        let args = [&args, written].concat();
+        counter.count(&args.iter().map(OsStr::new).collect::<Vec<_>>())
     };
     // The first run makes what is not there.
-    count(0);
-    check("containers", (count(1 + FEW) - count(1)) / FEW);
+    count(0, &[]);
+    for (name, written) in
+        [("containers", &[][..]), ("containers gzip", &["gzip"]), ("containers text", &["text"])]
+    {
+        check(name, (count(1 + FEW, written) - count(1, written)) / FEW);
+    }
+}
+
+#[test]
+fn bytes_of_a_container() {
+    let counter = match Counter::new("HYBRID_SCRAPE_DRIVER") {
+        Ok(counter) => counter,
+        Err(reason) => return skip("budget::bytes_of_a_container", &reason),
+    };
+    let [few, many] = PODS.map(|pods| {
+        let node = tempfile::tempdir().expect("a temporary folder");
+        let pods = pods.to_string();
+        let args =
+            [node.path().as_os_str(), OsStr::new("2"), OsStr::new(&pods), OsStr::new("gzip")];
+        counter.heap(&args)
+    });
+    check("containers bytes", (many - few) / (CONTAINERS * (PODS[1] - PODS[0])));
 }
 
 #[test]

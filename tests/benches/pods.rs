@@ -7,10 +7,7 @@ use std::{fs, io, os::unix::fs::symlink, path::Path};
 const CONTAINERS: usize = 3;
 const GROUP: [(&str, &str); 18] = [
     ("cgroup.events", "populated 1\nfrozen 0\n"),
-    (
-        "cpu.stat",
-        "usage_usec 81234567\nuser_usec 61234567\nsystem_usec 20000000\nnice_usec 0\ncore_sched.force_idle_usec 0\nnr_periods 40123\nnr_throttled 312\nthrottled_usec 2512345\nnr_bursts 0\nburst_usec 0\n",
-    ),
+    ("cpu.stat", CPU),
     ("cpu.max", "50000 100000\n"),
     ("cpu.weight", "39\n"),
     (
@@ -37,6 +34,7 @@ const GROUP: [(&str, &str); 18] = [
     ("pids.max", "9000\n"),
     ("cgroup.procs", ""),
 ];
+const CPU: &str = "usage_usec 81234567\nuser_usec 61234567\nsystem_usec 20000000\nnice_usec 0\ncore_sched.force_idle_usec 0\nnr_periods 40123\nnr_throttled 312\nthrottled_usec 2512345\nnr_bursts 0\nburst_usec 0\n";
 /// As Linux 6.8 has it.
 const MEMORY: &str = "anon 41943040\nfile 52428800\nkernel 2523136\nkernel_stack 180224\npagetables 417792\nsec_pagetables 0\npercpu 1680\nsock 8192\nvmalloc 0\nshmem 0\nzswap 0\nzswapped 0\nfile_mapped 20971520\nfile_dirty 4096\nfile_writeback 0\nswapcached 0\nanon_thp 0\nfile_thp 0\nshmem_thp 0\ninactive_anon 41906176\nactive_anon 12288\ninactive_file 31457280\nactive_file 20971520\nunevictable 0\nslab_reclaimable 1443472\nslab_unreclaimable 419560\nslab 1863032\nworkingset_refault_anon 0\nworkingset_refault_file 1024\nworkingset_activate_anon 0\nworkingset_activate_file 512\nworkingset_restore_anon 0\nworkingset_restore_file 12\nworkingset_nodereclaim 0\npgdemote_kswapd 0\npgdemote_direct 0\npgdemote_khugepaged 0\npgscan 20480\npgsteal 20000\npgscan_kswapd 20480\npgscan_direct 0\npgscan_khugepaged 0\npgsteal_kswapd 20000\npgsteal_direct 0\npgsteal_khugepaged 0\npgfault 512345\npgmajfault 123\npgrefill 256\npgactivate 4096\npgdeactivate 128\npglazyfree 0\npglazyfreed 0\nzswpin 0\nzswpout 0\nthp_fault_alloc 0\nthp_collapse_alloc 0\n";
 const NET: &str = "Inter-|   Receive                                                |  Transmit
@@ -91,6 +89,29 @@ pub(crate) fn tell(context: &Context, pods: usize) {
     };
     let all = (0..pods).map(|number| (uid(number).into(), pod(number)));
     context.shared.get::<Model>().pods_mut().reset(all);
+}
+
+/// Lets the containers work: their CPU time and memory are others than in the rounds before.
+pub(crate) fn work(dir: &Path, pods: usize, round: u32) -> io::Result<()> {
+    for pod in 0..pods {
+        let slice = format!("kubepods-pod{}.slice", uid(pod).replace('-', "_"));
+        let slice = dir.join(BASE).join("kubepods.slice").join(slice);
+        for at in 1..=CONTAINERS {
+            let scope = slice.join(format!("cri-containerd-{}.scope", id(pod, at)));
+            let number = 7919 * (1 + pod * CONTAINERS + at) + 104_729 * round as usize;
+            let cpu = CPU.replace("81234567", &(81_234_567 + number).to_string());
+            fs::write(
+                scope.join("cpu.stat"),
+                cpu.replace("61234567", &(61_234_567 + number).to_string()),
+            )?;
+            fs::write(scope.join("memory.current"), format!("{}\n", 104_857_600 + 4096 * number))?;
+            fs::write(
+                scope.join("memory.stat"),
+                MEMORY.replace("52428800", &(52_428_800 + 4096 * number).to_string()),
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn group(path: &Path, pid: Option<usize>) -> io::Result<()> {
