@@ -41,7 +41,7 @@ export default page('journal', {
       help: 'By how much the newest entry is newer than the last one that was read. Seconds in a storm of entries are normal; growing for minutes is not: the other numbers here are then late.',
     }),
     graph({
-      title: 'Errors by unit', w: 12, h: 9, none: 'No errors in this time.',
+      title: 'Errors by unit', w: 12, h: 9, bars: true, stack: true, none: 'No errors in this time.',
       queries: [[`topk(10, sum by (instance, unit) (rate(hybrid_journal_unit_entries_total{${J}, ${ERRORS}}[$__rate_interval])) * 60 > 0)`, '{{unit}} on {{instance}}']],
       help: 'Entries of priority err and worse a minute, the ten units with most of them. Read what they say: journalctl -u UNIT -p err.',
     }),

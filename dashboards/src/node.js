@@ -129,7 +129,7 @@ export default page('node', {
       help: 'CPUs that services of the host use, the kubelet and the runtime among them; pods are not. What it uses beyond what was reserved (--system-reserved, --kube-reserved) is missing for pods.',
     }),
     graph({
-      title: 'Errors of the host by unit', w: 8, h: 9, url: to('journal', here), none: 'No errors in this time.',
+      title: 'Errors of the host by unit', w: 8, h: 9, bars: true, stack: true, url: to('journal', here), none: 'No errors in this time.',
       queries: [[`topk(8, sum by (unit) (rate(hybrid_journal_unit_entries_total{${H}, priority=~"emerg|alert|crit|err"}[$__rate_interval])) * 60 > 0)`, '{{unit}}']],
       help: 'Errors a minute in the host’s journal. The kubelet’s and the runtime’s tell why pods do not start.',
     }),

@@ -7,6 +7,7 @@
 
 pub(crate) mod child;
 pub(crate) mod client;
+pub(crate) mod promql;
 pub(crate) mod scrape;
 
 use std::{
