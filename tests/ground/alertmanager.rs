@@ -103,14 +103,18 @@ fn take(mut stream: TcpStream) -> std::io::Result<String> {
 impl Alertmanager {
     /// Starts Alertmanager on a free port.
     pub(crate) fn start(webhook: &Webhook) -> Result<Self, String> {
-        programs(&["prometheus-alertmanager"])?;
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let file = dir.path().join("alertmanager.yml");
-        let config = format!(
+        Self::with(&format!(
             "route: {{receiver: test, group_by: ['...'], group_wait: 0s, group_interval: 1s}}\n\
              receivers: [{{name: test, webhook_configs: [{{url: 'http://{}/'}}]}}]\n",
             webhook.address
-        );
+        ))
+    }
+
+    /// Starts Alertmanager with a configuration, on a free port.
+    pub(crate) fn with(config: &str) -> Result<Self, String> {
+        programs(&["prometheus-alertmanager"])?;
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("alertmanager.yml");
         fs::write(&file, config).expect("a file");
         let args = [
             format!("--config.file={}", file.display()),

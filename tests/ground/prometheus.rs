@@ -4,8 +4,9 @@
 use super::host::Host;
 use crate::support::{
     child::{Child, run, wait},
-    peer,
+    client, peer,
 };
+use serde_json::Value;
 use std::{fs, path::PathBuf, time::Duration};
 
 /// A running Prometheus.
@@ -15,6 +16,20 @@ pub(crate) struct Prometheus {
     promtool: PathBuf,
     _process: Child,
     _dir: tempfile::TempDir,
+}
+
+/// How a rule fares.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    /// `ok`, `err`, or `unknown` before its first evaluation.
+    pub(crate) health: String,
+    /// `inactive`, `pending` or `firing` of an alert.
+    pub(crate) state: String,
+    /// When it last ran, as Prometheus writes it.
+    pub(crate) evaluated: String,
+    #[expect(dead_code, reason = "is shown where a test fails")]
+    error: String,
 }
 
 // === impl Prometheus ===
@@ -46,6 +61,27 @@ impl Prometheus {
     /// The samples that an expression gives now, as promtool writes them: `name{labels} => value @[time]`.
     pub(crate) fn query(&self, expression: &str) -> Vec<String> {
         self.ask(expression).unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// The rules of a Prometheus in the test's own network.
+    pub(crate) fn rules(&self) -> Vec<Rule> {
+        let body = client::get(&self.address, "/api/v1/rules", &[]).body;
+        let answer: Value = serde_json::from_slice(&body).expect("JSON");
+        let groups = answer.pointer("/data/groups").and_then(Value::as_array).expect("groups");
+        let rules = groups.iter().filter_map(|group| group.get("rules")?.as_array()).flatten();
+        rules
+            .map(|rule| {
+                let text =
+                    |key| rule.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                Rule {
+                    name: text("name"),
+                    health: text("health"),
+                    state: text("state"),
+                    evaluated: text("lastEvaluation"),
+                    error: text("lastError"),
+                }
+            })
+            .collect()
     }
 
     fn ask(&self, expression: &str) -> Result<Vec<String>, String> {
