@@ -53,7 +53,7 @@ impl Reload {
     /// What the file says now, where that is another than what is in force.
     pub(crate) fn look(&mut self, known: &Customs) -> Option<Customs> {
         self.due = Instant::now() + INTERVAL;
-        let text = access::bytes(&self.path).map_err(|fault| fault.detail);
+        let text = access::bytes(&self.path).map_err(|error| error.to_string());
         let found = text.as_ref().map(|text| fnv1a(text)).map_err(Clone::clone);
         if found == self.last {
             return None;
