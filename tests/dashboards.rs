@@ -106,10 +106,14 @@ fn pages_are_sound() {
             }
         }
         let mut ids = BTreeSet::new();
+        let mut known = BTreeSet::new();
         for panel in list(&page, "panels") {
             let title = text(panel, "/title");
             if title.is_empty() || !ids.insert(panel.get("id").and_then(Value::as_u64)) {
                 fault(format!("panel {title:?} has no title, or another one's id"));
+            }
+            if text(panel, "/type") != "row" && !known.insert(title) {
+                fault(format!("two panels are called {title}"));
             }
         }
         for panel in panels(&page) {

@@ -18,7 +18,7 @@ export default page('exporter', {
       help: 'Exporters that do not answer Prometheus.',
     }),
     stat({
-      title: 'Collectors that fail', w: 4, h: 4, steps: ANY_IS_ODD, expr: `count(${failedCollectors(E)}) or vector(0)`,
+      title: 'Failing collectors', w: 4, h: 4, steps: ANY_IS_ODD, expr: `count(${failedCollectors(E)}) or vector(0)`,
       help: 'Collectors that gave not all that they should, on all machines; those that have nothing to read do not count. The table below and the exporter’s status page say which and why.',
     }),
     stat({

@@ -48,7 +48,7 @@ export default page('fleet', {
       help: 'Complaints of kernels in the last hour: OOM kills, I/O errors, hung tasks, full tables. The Journal page says which reason and device.',
     }),
     stat({
-      title: 'Alerts firing', w: 3, h: 4, expr: 'count(ALERTS{alertstate="firing", alertname!~"Watchdog|InfoInhibitor"}) or vector(0)', steps: ANY_IS_ODD,
+      title: 'Alerts', w: 3, h: 4, expr: 'count(ALERTS{alertstate="firing", alertname!~"Watchdog|InfoInhibitor"}) or vector(0)', steps: ANY_IS_ODD,
       help: 'Alerts of Prometheus that fire, all rules taken together, the watchdog left out. The table below lists them.',
     }),
     table({
