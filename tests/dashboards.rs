@@ -2,6 +2,8 @@
 //! and lead to one another.
 #![expect(clippy::disallowed_methods, reason = "the test reads and makes files")]
 
+mod live;
+
 use crate::support::{assert_file, child, peer, program, promql::families, read, root, skip};
 use serde_json::Value;
 use std::{
