@@ -86,9 +86,8 @@ fn programs_join_the_scrape() {
     // The one that replaces nothing and the one that says it is up.
     assert_eq!(all.value("hybrid_scrape_shadowed_families", &[]), Some(2.0));
     let node = page(&address, "/metrics/node");
-    assert!(
-        node.contains("\nnode_load1 ") && !node.contains("billing") && !node.contains("upstream")
-    );
+    assert!(node.contains("\nnode_load1 ") && !node.contains("billing"), "{node}");
+    assert!(!node.contains("\nhybrid_upstream_"), "{node}");
 }
 
 #[test]
