@@ -4,7 +4,11 @@
 //! `text` or `gzip`, their lines are written too, as for a client that asks for that. Says what CPU time
 //! a scrape took, the first and the files' changes apart. What the budget counts, and a start for a
 //! profiler.
-#![expect(clippy::disallowed_methods, reason = "the driver makes the node's files")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a tool for people, which makes the files"
+)]
 
 mod pods;
 

@@ -456,7 +456,7 @@ mod tests {
     fn same(text: &str) {
         match (read::<Thing<'_>>(text), serde_json::from_str::<Thing<'_>>(text)) {
             (Ok(ours), Ok(theirs)) => {
-                assert_eq!(format!("{ours:?}"), format!("{theirs:?}"), "{text}")
+                assert_eq!(format!("{ours:?}"), format!("{theirs:?}"), "{text}");
             }
             (Err(_), Err(_)) => {}
             (ours, theirs) => panic!("{text}: {ours:?}, {theirs:?}"),

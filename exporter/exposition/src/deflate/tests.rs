@@ -1,3 +1,5 @@
+//! What is packed unpacks to the same, and the tables are those of the RFC.
+
 use super::*;
 use crate::{Draw, Drawn, Family, Pen, Samples};
 use flate2::{Decompress, FlushDecompress};
