@@ -197,10 +197,11 @@ fn sources() -> Vec<std::path::PathBuf> {
         .filter(|rel| {
             let kept = ["tests/fixtures/host/", "tests/golden/", "tests/fuzz/"];
             let name = rel.rsplit('/').next().unwrap_or_default();
-            let page = rel.starts_with("dashboards/") && name.ends_with(".json");
+            let is = |kind| Path::new(rel).extension().is_some_and(|extension| extension == kind);
+            let page = rel.starts_with("dashboards/") && is("json");
             !kept.iter().any(|dir| rel.starts_with(dir))
                 && !page
-                && Path::new(rel).extension().is_none_or(|extension| extension != "tsv")
+                && !is("tsv")
                 && !made.contains(&name)
         })
         .map(|rel| root().join(rel))

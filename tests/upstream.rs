@@ -36,7 +36,7 @@ fn converse(stream: TcpStream, body: Option<&str>) -> Option<()> {
         // The end of a request's head.
         let Some(body) = body else {
             loop {
-                thread::park()
+                thread::park();
             }
         };
         let length = body.len();

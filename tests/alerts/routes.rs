@@ -1,6 +1,5 @@
 //! Who is told of an alert, and what is kept quiet by another: amtool's and a running Alertmanager's word on
 //! `alerts/alertmanager.yaml`.
-#![expect(clippy::disallowed_methods, reason = "the test keeps a configuration")]
 
 use crate::{
     ground::alertmanager::Alertmanager,

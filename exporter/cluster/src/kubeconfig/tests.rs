@@ -61,6 +61,7 @@ fn show(Identity { server, headers }: &Identity) -> String {
         match trust {
             Trust::Machine => text.push_str("trusted by the machine\n"),
             Trust::These(these) => writeln!(text, "trusted by {}", pem(these)).unwrap(),
+            Trust::Same { .. } => panic!("no kubeconfig has that"),
             Trust::Anybody => text.push_str("whoever it is\n"),
         }
         if let Some(Certificate { chain, key }) = certificate {
