@@ -26,7 +26,7 @@ use tracing_subscriber::{
 };
 
 /// The crates whose events are the exporter's own.
-const OWN: [&str; 17] = [
+const OWN: [&str; 18] = [
     "cgroup",
     "cluster",
     "collect",
@@ -43,6 +43,7 @@ const OWN: [&str; 17] = [
     "store",
     "syscall",
     "systemd",
+    "trust",
     "upstream",
 ];
 
