@@ -144,7 +144,8 @@ fn options() {
         node_filesystem_readonly{device="b",device_error="errno 54",fstype="ext4",mountpoint="/odd"} 0
     "#]]
     .assert_eq(&scrape(mountinfo, &options));
-    for (option, value) in [("mount-timeout", "-5"), ("mount-timeout", "x"), ("stat-workers", "0")] {
+    for (option, value) in [("mount-timeout", "-5"), ("mount-timeout", "x"), ("stat-workers", "0")]
+    {
         let option = format!("collector.filesystem.{option}");
         let text = expose_with(&SPEC, &[], &[(&option, value)]);
         assert!(text.contains("such as"), "{text}");
