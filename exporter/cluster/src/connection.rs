@@ -16,7 +16,7 @@ use crate::{
     tls,
 };
 use bytes::Bytes;
-use collect::lock;
+use collect::{chain, lock};
 use http::{HeaderValue, Request, Response, Uri, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -406,19 +406,4 @@ fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
             tracing::debug!(error = chain(&error), "a connection to the API server ended");
         }
     });
-}
-
-/// An error with its causes: hyper's own words are "client error (Connect)".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    text
 }

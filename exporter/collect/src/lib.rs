@@ -21,7 +21,7 @@ pub mod testing;
 pub use below::{Found, KeptBelow};
 pub use directory::Directory;
 pub use duration::parse_duration;
-pub use error::{Error, Faults, Result};
+pub use error::{Error, Faults, Result, chain};
 pub use filter::Filter;
 pub use number::{KeptNumber, allow_descriptors};
 pub use options::{Opt, OptKind, Options};

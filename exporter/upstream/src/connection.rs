@@ -8,6 +8,7 @@ use crate::{
     target::Place,
 };
 use bytes::Bytes;
+use collect::chain;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::{
@@ -228,19 +229,4 @@ fn is_tls(error: &dyn std::error::Error) -> bool {
         cause = error.source();
     }
     false
-}
-
-/// An error with its causes: hyper's own words are "client error (Connect)".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    text
 }
