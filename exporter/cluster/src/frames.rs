@@ -7,12 +7,12 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// The longest event. etcd takes objects of 1.5 MiB; their JSON with its event is not ten times that.
+/// The longest event or object. etcd takes objects of 1.5 MiB; their JSON with its event is not ten times that.
 const MAX_EVENT: usize = 16 << 20;
-/// The most of events that have not come whole yet, over all watches: a process has as many of them as
+/// The most of what has not come whole yet, over all watches: a process has as many of them as
 /// there are resources and namespaces.
 const MAX_HELD: usize = 64 << 20;
-/// A buffer that grew beyond this for one event is given back after it.
+/// A buffer that grew beyond this for one of them is given back after it.
 const KEPT: usize = 64 << 10;
 
 /// What all watches hold of them, beyond what each keeps anyway.
@@ -21,6 +21,12 @@ static HELD: AtomicUsize = AtomicUsize::new(0);
 /// Splits what comes into lines; holds no more than one event and one chunk.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
+    event: Held,
+}
+
+/// The begin of something that has not come whole yet.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
     buffer: Vec<u8>,
     /// What it has beyond what is kept, as it is counted among what all hold.
     counted: usize,
@@ -57,27 +63,44 @@ impl Frames {
         while let Some(at) = memchr(b'\n', chunk) {
             let (line, rest) = chunk.split_at_checked(at + 1).unwrap_or((chunk, &[]));
             chunk = rest;
-            if self.buffer.is_empty() {
-                each(line.trim_ascii())?;
-                continue;
-            }
-            self.buffer.extend_from_slice(line);
-            let done = each(self.buffer.trim_ascii());
-            self.buffer.clear();
-            self.buffer.shrink_to(KEPT);
-            self.count();
-            done?;
+            self.event.complete(line, &mut each)?;
         }
-        if self.buffer.len() + chunk.len() > MAX_EVENT {
-            let detail = format!("an event of more than {} MiB", MAX_EVENT >> 20);
+        self.event.take(chunk, "an event")
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    /// Takes a piece that is not the last one of `what`.
+    pub(crate) fn take(&mut self, piece: &[u8], what: &str) -> Result<(), Fault> {
+        if self.buffer.len() + piece.len() > MAX_EVENT {
+            let detail = format!("{what} of more than {} MiB", MAX_EVENT >> 20);
             return Err(Fault::new(Reason::Malformed, detail));
         }
-        self.buffer.extend_from_slice(chunk);
+        self.buffer.extend_from_slice(piece);
         if self.count() > MAX_HELD && self.counted > 0 {
-            let detail = format!("parts of events of more than {} MiB in all", MAX_HELD >> 20);
+            let detail = format!("pieces of {what} and others of more than {} MiB", MAX_HELD >> 20);
             return Err(Fault::new(Reason::Malformed, detail));
         }
         Ok(())
+    }
+
+    /// Gives all of it, of which this is the last piece, without the blanks around it.
+    pub(crate) fn complete(
+        &mut self,
+        piece: &[u8],
+        each: impl FnOnce(&[u8]) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        if self.buffer.is_empty() {
+            return each(piece.trim_ascii());
+        }
+        self.buffer.extend_from_slice(piece);
+        let done = each(self.buffer.trim_ascii());
+        self.buffer.clear();
+        self.buffer.shrink_to(KEPT);
+        self.count();
+        done
     }
 
     /// Has what it holds counted; gives what all hold.
@@ -91,7 +114,7 @@ impl Frames {
     }
 }
 
-impl Drop for Frames {
+impl Drop for Held {
     fn drop(&mut self) {
         HELD.fetch_sub(self.counted, Relaxed);
     }
@@ -170,17 +193,17 @@ mod tests {
         let chunk = vec![b'x'; 1 << 20];
         let fed = (0..15).flat_map(|_| 0..20).find_map(|at| all[at].feed(&chunk, |_| Ok(())).err());
         let error = fed.unwrap().to_string();
-        assert_eq!(error, "malformed: parts of events of more than 64 MiB in all");
+        assert_eq!(error, "malformed: pieces of an event and others of more than 64 MiB");
         // A short event comes through all the same, and what has ended is held no more.
         all.truncate(5);
-        assert!(all.iter().all(|frames| frames.counted > 0));
+        assert!(all.iter().all(|frames| frames.event.counted > 0));
         let mut small = Frames::default();
         small.feed(b"{\"a\"", |_| Ok(())).unwrap();
         drop(all);
         let mut after = Frames::default();
         (0..10).try_for_each(|_| after.feed(&chunk, |_| Ok(()))).unwrap();
         after.feed(b"\n", |_| Ok(())).unwrap();
-        assert_eq!(after.counted, 0);
+        assert_eq!(after.event.counted, 0);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod kube_state;
 mod kubeconfig;
 mod leading;
 pub mod lease;
+mod list;
 mod options;
 mod own;
 mod plan;

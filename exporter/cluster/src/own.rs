@@ -32,7 +32,7 @@ static FAMILIES: [Family; 7] = [
     ),
     Family::counter(
         "kube_state_metrics_watch_total",
-        "Watches of the resource's objects, by how they began or ended.",
+        "Watches of the resource's objects, by how they began.",
         &["resource", "result"],
     ),
     Family::gauge(

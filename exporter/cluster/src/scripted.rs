@@ -2,12 +2,14 @@
 
 use crate::{
     fault::{Fault, Reason},
+    frames::{Event, Kind},
     transport::{Stream, Transport},
 };
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::Method;
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     fmt,
     fmt::Write as _,
@@ -17,7 +19,8 @@ use tokio::sync::Notify;
 
 /// What the server does with its next request.
 pub(crate) enum Step {
-    /// It sends these chunks, then what comes after them. A whole answer is the chunks in one.
+    /// It sends these chunks, then what comes after them. A whole answer is the chunks in one; a list that
+    /// is asked for may also be scripted as the events of its stream, and what follows answers the next watch.
     Send(Vec<&'static str>, Then),
     Refuse(Fault),
 }
@@ -36,7 +39,7 @@ pub(crate) struct Server {
     done: Notify,
 }
 
-struct Body(VecDeque<&'static str>, Then);
+struct Body(VecDeque<Cow<'static, str>>, Then);
 
 /// What the server was asked, and whatever a test adds, in order.
 #[derive(Clone, Default)]
@@ -83,6 +86,40 @@ impl Server {
         self.log.line(request);
         step
     }
+
+    /// A list whose stream would be these events; what comes after its end is kept for the next request.
+    fn whole(&self, events: &str, then: Then) -> Body {
+        let (mut objects, mut rest) = (Vec::new(), events);
+        while let Some((line, after)) = rest.split_once('\n') {
+            rest = after;
+            let Ok(Event { kind, object }) = Event::parse(line.as_bytes()) else { break };
+            let object = String::from_utf8(object.to_vec()).unwrap();
+            if kind == Kind::Bookmark && object.contains("initial-events-end") {
+                let text = format!("{{\"items\":[{}],\"metadata\":", objects.join(","))
+                    + &metadata(&object)
+                    + "}";
+                let rest = Step::Send(vec![rest.to_owned().leak()], then);
+                self.script.lock().unwrap().push_front(rest);
+                return Body([Cow::Owned(text)].into(), Then::End);
+            }
+            objects.push(object);
+        }
+        Body([Cow::Owned(format!("{{\"items\":[{}", objects.join(",")))].into(), then)
+    }
+}
+
+/// The metadata of an object.
+fn metadata(object: &str) -> String {
+    let object: serde_json::Value = serde_json::from_str(object).unwrap();
+    object.get("metadata").unwrap().to_string()
+}
+
+// === impl Body ===
+
+impl Body {
+    fn new(chunks: Vec<&'static str>, then: Then) -> Self {
+        Self(chunks.into_iter().map(Cow::Borrowed).collect(), then)
+    }
 }
 
 impl Transport for Server {
@@ -95,7 +132,12 @@ impl Transport for Server {
             let kind = accept.strip_prefix("application/json").unwrap();
             match self.step(&format!("GET {path}{kind}")).await {
                 Step::Send(chunks, then) => {
-                    Ok(Box::new(Body(chunks.into(), then)) as Box<dyn Stream>)
+                    let events = chunks.first().is_some_and(|chunk| chunk.starts_with("{\"type\""));
+                    Ok(Box::new(if events && !path.contains("watch=true") {
+                        self.whole(&chunks.concat(), then)
+                    } else {
+                        Body::new(chunks, then)
+                    }) as Box<dyn Stream>)
                 }
                 Step::Refuse(fault) => Err(fault),
             }
@@ -113,7 +155,7 @@ impl Transport for Server {
             let body = std::str::from_utf8(&body).unwrap();
             match self.step(&format!("{method} {path} {content} {body}")).await {
                 Step::Send(chunks, then) => {
-                    let mut answer = Body(chunks.into(), then);
+                    let mut answer = Body::new(chunks, then);
                     let mut whole = Vec::new();
                     while let Some(chunk) = answer.next().await {
                         whole.extend_from_slice(&chunk?);
@@ -130,7 +172,7 @@ impl Stream for Body {
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, Fault>>> {
         Box::pin(async {
             match (self.0.pop_front(), self.1) {
-                (Some(chunk), _) => Some(Ok(Bytes::from_static(chunk.as_bytes()))),
+                (Some(chunk), _) => Some(Ok(Bytes::from(chunk.into_owned()))),
                 (None, Then::End) => None,
                 (None, Then::Break) => Some(Err(Fault::new(Reason::Broken, "reset by peer"))),
                 (None, Then::Silence) => std::future::pending().await,

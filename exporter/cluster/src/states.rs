@@ -365,11 +365,15 @@ impl Served {
 
 impl Tally {
     pub(crate) fn asked(&self, what: Request) {
-        self.results(what).successes.fetch_add(1, Relaxed);
+        if let Some(results) = self.results(what) {
+            results.successes.fetch_add(1, Relaxed);
+        }
     }
 
     pub(crate) fn failed(&self, what: Request, fault: &Fault) {
-        self.results(what).errors.fetch_add(1, Relaxed);
+        if let Some(results) = self.results(what) {
+            results.errors.fetch_add(1, Relaxed);
+        }
         let reasons = REASONS.iter().zip(&self.errors);
         for (_, errors) in reasons.filter(|(reason, _)| **reason == fault.reason) {
             errors.fetch_add(1, Relaxed);
@@ -393,14 +397,16 @@ impl Tally {
 
     /// Requests that succeeded and that failed.
     pub(crate) fn requests(&self, what: Request) -> (u64, u64) {
-        let results = self.results(what);
-        (results.successes.load(Relaxed), results.errors.load(Relaxed))
+        self.results(what)
+            .map_or((0, 0), |of| (of.successes.load(Relaxed), of.errors.load(Relaxed)))
     }
 
-    fn results(&self, what: Request) -> &Results {
+    /// As kube-state-metrics counts them: of a watch, how it began, and not how it ended.
+    fn results(&self, what: Request) -> Option<&Results> {
         match what {
-            Request::List => &self.lists,
-            Request::Watch => &self.watches,
+            Request::List => Some(&self.lists),
+            Request::Watch => Some(&self.watches),
+            Request::Stream => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! a row an object, each with the object's metadata. Of Secrets they tell the type, which stands beside
 //! the metadata, without the contents.
 //!
-//! A page of a list is a table; so is each event of a watch, with one row. Only the first table of an
+//! A list is a table; so is each event of a watch, with one row. Only the first table of an
 //! answer says what its columns are. The end of a streamed list is marked in the metadata of its row.
 
 use crate::{fault::Fault, watch::Extent};
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// The kind of a table.
-pub(crate) const KIND: &str = "Table";
+const KIND: &str = "Table";
 /// The column with the type of a Secret.
 const TYPE: &str = "Type";
 
@@ -72,23 +72,35 @@ impl Columns {
         json: &[u8],
         mut each: impl FnMut(&[u8]) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        if !self.tables {
-            return each(json);
-        }
-        let Some(table) = serde_json::from_slice::<Table<'_>>(json).ok().filter(|t| t.kind == KIND)
-        else {
-            return each(json);
-        };
-        if let Some(columns) = table.columns {
-            self.r#type = columns.iter().position(|column| column.name == TYPE);
-        }
+        let Some(table) = self.table(json) else { return each(json) };
         for row in table.rows.unwrap_or_default() {
-            match serde_json::from_str(row.get()) {
-                Ok(row) => each(self.object(&row))?,
-                Err(_) => each(row.get().as_bytes())?,
-            }
+            each(self.row(row.get().as_bytes()))?;
         }
         Ok(())
+    }
+
+    /// Takes what stands before a list's objects: whether these are rows.
+    pub(crate) fn head(&mut self, json: &[u8]) -> bool {
+        self.table(json).is_some()
+    }
+
+    fn table<'a>(&mut self, json: &'a [u8]) -> Option<Table<'a>> {
+        if !self.tables {
+            return None;
+        }
+        let table = serde_json::from_slice::<Table<'_>>(json).ok().filter(|t| t.kind == KIND)?;
+        if let Some(columns) = &table.columns {
+            self.r#type = columns.iter().position(|column| column.name == TYPE);
+        }
+        Some(table)
+    }
+
+    /// A row as an object; a torn one as it is.
+    pub(crate) fn row<'a>(&'a mut self, row: &'a [u8]) -> &'a [u8] {
+        match serde_json::from_slice(row) {
+            Ok(parsed) => self.object(&parsed),
+            Err(_) => row,
+        }
     }
 
     fn object(&mut self, row: &Row<'_>) -> &[u8] {

@@ -77,8 +77,14 @@ async fn play(target: Target, script: Vec<Step>, expected: Expect) -> Duration {
     begun.elapsed()
 }
 
+/// All there are.
 fn pods() -> Target {
     Target { path: "/api/v1/pods".into(), fields: String::new(), extent: Extent::Whole }
+}
+
+/// Those of a node.
+fn pods_of_node() -> Target {
+    Target { fields: "spec.nodeName=a/b".into(), ..pods() }
 }
 
 fn gone() -> Fault {
@@ -103,7 +109,6 @@ const LISTED_AND_MORE: &str = concat!(
 
 #[tokio::test(start_paused = true)]
 async fn a_streamed_list_and_what_follows_on_the_same_stream() {
-    let target = Target { fields: "spec.nodeName=a/b".into(), ..pods() };
     let script = vec![
         Step::Send(
             vec![
@@ -129,63 +134,140 @@ async fn a_streamed_list_and_what_follows_on_the_same_stream() {
         delete a
         GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=12
         Watch succeeded
-        Watch failed: broken: reset by peer
+        Stream failed: broken: reset by peer
         then GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=12
     "#]];
-    let took = play(target, script, expected).await;
+    let took = play(pods_of_node(), script, expected).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_list_ends_once() {
-    play(pods(), vec![Step::Send(vec![LISTED_AND_MORE], Then::End)], expect![[r#"
-        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+    play(pods_of_node(), vec![Step::Send(vec![LISTED_AND_MORE], Then::End)], expect![[r#"
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
         Watch succeeded
         list
         listed
         apply b
         List succeeded
-        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=10
+        then GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=10
     "#]]).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_does_not_stream_lists_gives_pages() {
+async fn a_server_that_does_not_stream_lists_gives_them_whole() {
     let refused = Fault::new(Reason::Refused, "HTTP 422: sendInitialEvents is forbidden");
-    let target = Target { extent: Extent::Metadata, ..pods() };
-    let page = r#"{"metadata":{"resourceVersion":"7","continue":"a=b"},"items":[
-        {"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"#;
-    let last = r#"{"metadata":{"resourceVersion":"7","continue":""},"items":null}"#;
+    let target = Target { extent: Extent::Metadata, ..pods_of_node() };
+    let list = r#"{"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"a"}}]}"#;
     let script = vec![
         Step::Refuse(refused),
-        Step::Send(vec![page], Then::End),
-        Step::Send(vec![last], Then::End),
+        Step::Send(vec![list], Then::End),
         Step::Refuse(gone()),
         // It is not asked again for what it refused.
-        Step::Send(vec![last], Then::End),
+        Step::Send(vec![list], Then::End),
     ];
     play(target, script, expect![[r#"
-        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&resourceVersion=0;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
         list
-        GET /api/v1/pods?limit=100;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
+        apply a
+        listed
+        List succeeded
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        Watch failed: gone: too old
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&resourceVersion=;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
+        list
+        apply a
+        listed
+        List succeeded
+        then GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+    "#]]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_there_is_comes_whole() {
+    let script = vec![
+        Step::Send(
+            vec![
+                r#"{"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"a"}},{"meta"#,
+                r#"data":{"name":"b"}},7]}"#,
+            ],
+            Then::End,
+        ),
+        Step::Refuse(gone()),
+        // Now as new as the server has it.
+        Step::Send(vec![r#"{"items":null,"metadata":{"resourceVersion":"9"}}"#], Then::End),
+        Step::Send(vec![], Then::Break),
+    ];
+    play(pods(), script, expect![[r#"
+        GET /api/v1/pods?resourceVersion=0
+        list
         apply a
         apply b
-        GET /api/v1/pods?limit=100&continue=a%3Db;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
+        apply: invalid type: integer `7`, expected struct Object at line 1 column 1
         listed
         List succeeded
-        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7
         Watch failed: gone: too old
+        GET /api/v1/pods?resourceVersion=
         list
-        GET /api/v1/pods?limit=100;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
         listed
         List succeeded
-        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=9
+        Watch succeeded
+        Stream failed: broken: reset by peer
+        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=9
+    "#]]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_does_not_come_whole_is_streamed() {
+    let script = vec![
+        Step::Send(vec![r#"{"items":[{"metadata":{"name":"a"}},"#], Then::Break),
+        Step::Send(vec![LISTED], Then::End),
+        Step::Refuse(gone()),
+        Step::Send(vec![r#"{"items":["#], Then::End),
+        Step::Send(vec!["<html>"], Then::End),
+        Step::Send(vec![r#"{"metadata":{"continue":"b"},"items":[]}"#], Then::End),
+        Step::Send(vec![r#"{"metadata":{"resourceVersion":"9"},"items":[]}"#], Then::End),
+    ];
+    play(pods(), script, expect![[r#"
+        GET /api/v1/pods?resourceVersion=0
+        list
+        apply a
+        List failed: broken: reset by peer
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        Watch succeeded
+        list
+        apply a
+        listed
+        List succeeded
+        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=9
+        Watch failed: gone: too old
+        GET /api/v1/pods?resourceVersion=
+        list
+        List failed: malformed: a list whose brackets do not match
+        GET /api/v1/pods?resourceVersion=
+        list
+        List failed: malformed: a list: expected value at line 1 column 1
+        GET /api/v1/pods?resourceVersion=
+        list
+        List failed: malformed: a page, where all of a list was asked for
+        GET /api/v1/pods?resourceVersion=
+        list
+        listed
+        List succeeded
+        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=9
     "#]]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn tables_are_asked_for_and_taken_row_by_row() {
-    let target = Target { extent: Extent::Typed, path: "/api/v1/secrets".into(), ..pods() };
+    let target = Target {
+        path: "/api/v1/secrets".into(),
+        fields: "metadata.namespace=n".into(),
+        extent: Extent::Typed,
+    };
     let listed = concat!(
         r#"{"type":"ADDED","object":{"kind":"Table","metadata":{"resourceVersion":"3"},"#,
         r#""columnDefinitions":[{"name":"Name"},{"name":"Type"}],"rows":[{"cells":["a","Opaque"],"#,
@@ -201,7 +283,7 @@ async fn tables_are_asked_for_and_taken_row_by_row() {
         r#"{"name":"a","resourceVersion":"10"}}}]}}"#,
         "\n"
     );
-    let page = r#"{"kind":"Table","metadata":{"resourceVersion":"11","continue":"c"},"columnDefinitions":
+    let table = r#"{"kind":"Table","metadata":{"resourceVersion":"11"},"columnDefinitions":
         [{"name":"Type"}],"rows":[{"cells":["x"],"object":{"metadata":{"name":"d"}}},7]}"#;
     // One that knows no tables.
     let plain = r#"{"metadata":{"resourceVersion":"12"},"items":[{"metadata":{"name":"e"}}]}"#;
@@ -209,11 +291,12 @@ async fn tables_are_asked_for_and_taken_row_by_row() {
         Step::Send(vec![listed], Then::End),
         Step::Refuse(gone()),
         Step::Refuse(Fault::new(Reason::Refused, "HTTP 422")),
-        Step::Send(vec![page], Then::End),
+        Step::Send(vec![table], Then::End),
+        Step::Refuse(gone()),
         Step::Send(vec![plain], Then::End),
     ];
     play(target, script, expect![[r#"
-        GET /api/v1/secrets?includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        GET /api/v1/secrets?fieldSelector=metadata.namespace%3Dn&includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
         Watch succeeded
         list
         apply a
@@ -221,18 +304,23 @@ async fn tables_are_asked_for_and_taken_row_by_row() {
         listed
         delete a
         List succeeded
-        GET /api/v1/secrets?includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=10;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        GET /api/v1/secrets?fieldSelector=metadata.namespace%3Dn&includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=10;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
         Watch failed: gone: too old
-        GET /api/v1/secrets?includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        GET /api/v1/secrets?fieldSelector=metadata.namespace%3Dn&includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        GET /api/v1/secrets?fieldSelector=metadata.namespace%3Dn&includeObject=Metadata&resourceVersion=;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
         list
-        GET /api/v1/secrets?includeObject=Metadata&limit=100;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
         apply d
         apply: invalid type: integer `7`, expected struct Object at line 1 column 1
-        GET /api/v1/secrets?includeObject=Metadata&limit=100&continue=c;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
+        listed
+        List succeeded
+        GET /api/v1/secrets?fieldSelector=metadata.namespace%3Dn&includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=11;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        Watch failed: gone: too old
+        GET /api/v1/secrets?fieldSelector=metadata.namespace%3Dn&includeObject=Metadata&resourceVersion=;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
+        list
         apply e
         listed
         List succeeded
-        then GET /api/v1/secrets?includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=12;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
+        then GET /api/v1/secrets?fieldSelector=metadata.namespace%3Dn&includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=12;as=Table;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
     "#]]).await;
 }
 
@@ -250,34 +338,34 @@ async fn a_list_that_breaks_is_begun_again() {
         Step::Send(vec!["<html>\n"], Then::End),
         Step::Send(vec![LISTED], Then::Silence),
     ];
-    let took = play(pods(), script, expect![[r#"
-        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+    let took = play(pods_of_node(), script, expect![[r#"
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
         Watch succeeded
         list
         apply a
         List failed: broken: the stream ended before the list did
-        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
         Watch succeeded
         list
         List failed: server: etcd
-        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
         Watch succeeded
         list
         List failed: malformed: an event: expected value at line 1 column 1
-        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
         Watch succeeded
         list
         apply a
         listed
         List succeeded
-        Watch failed: timeout: nothing came for 120 s
-        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=9
+        Stream failed: timeout: nothing came for 120 s
+        then GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=9
     "#]]).await;
     assert!((SILENCE..SILENCE + Duration::from_secs(4)).contains(&took), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_marks_no_end_is_asked_for_pages() {
+async fn a_server_that_marks_no_end_is_asked_for_the_whole() {
     let script = vec![
         Step::Send(
             vec!["{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\"}}}\n"],
@@ -285,17 +373,17 @@ async fn a_server_that_marks_no_end_is_asked_for_pages() {
         ),
         Step::Send(vec![r#"{"metadata":{"resourceVersion":"7"},"items":[]}"#], Then::End),
     ];
-    play(pods(), script, expect![[r#"
-        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+    play(pods_of_node(), script, expect![[r#"
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
         Watch succeeded
         list
         apply a
         List failed: timeout: nothing came for 20 s
+        GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&resourceVersion=0
         list
-        GET /api/v1/pods?limit=100
         listed
         List succeeded
-        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7
+        then GET /api/v1/pods?fieldSelector=spec.nodeName%3Da%2Fb&watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7
     "#]]).await;
 }
 
@@ -306,13 +394,18 @@ async fn patience_is_given_where_it_is_asked_for() {
         ..Fault::new(Reason::Throttled, "HTTP 429")
     };
     let script = vec![Step::Refuse(busy(20)), Step::Refuse(busy(1_000_000))];
-    let took = play(pods(), script, expect![[r#"
-        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+    let took = play(
+        pods(),
+        script,
+        expect![[r#"
+        GET /api/v1/pods?resourceVersion=0
         List failed: throttled: HTTP 429
-        GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
+        GET /api/v1/pods?resourceVersion=0
         List failed: throttled: HTTP 429
-        then GET /api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=
-    "#]]).await;
+        then GET /api/v1/pods?resourceVersion=0
+    "#]],
+    )
+    .await;
     assert_eq!(took, Duration::from_secs(20) + LONGEST_PATIENCE);
 }
 
