@@ -13,8 +13,9 @@ use std::{
 };
 
 /// Families that are others', and whose.
-const OTHERS: [(&str, &str); 5] = [
+const OTHERS: [(&str, &str); 6] = [
     ("ALERTS", "Prometheus makes it of the rules that are loaded"),
+    ("etcd_*", "etcd's own, through our pages or its own"),
     ("kubelet_*", "the kubelet's own, through our pages or its own"),
     ("scrape_duration_seconds", "Prometheus makes it of each scrape"),
     ("scrape_samples_scraped", "Prometheus makes it of each scrape"),

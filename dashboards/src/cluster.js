@@ -58,11 +58,11 @@ export default page('cluster', {
       help: 'Claims for volumes that nothing fulfils, or whose volume is lost. Pods that use them do not start.',
     }),
     stat({
-      title: 'CPU asked for', w: 3, h: 4, unit: 'percentunit', decimals: 0, steps: rising(0.8, 0.95), expr: `sum(${requests('cpu', 'cluster')}) / sum(${allocatable('cpu', 'cluster')})`,
+      title: 'CPU asked for', w: 3, h: 4, unit: 'percentunit', decimals: 0, steps: rising(0.8, 0.95), expr: `(sum(${requests('cpu', 'cluster')}) or vector(0)) / sum(${allocatable('cpu', 'cluster')})`,
       help: 'Requests of all pods that have a node, as a share of what the nodes can give. Near 100 % new pods find no node; what is left may be in pieces too small.',
     }),
     stat({
-      title: 'Memory asked for', w: 3, h: 4, unit: 'percentunit', decimals: 0, steps: rising(0.8, 0.95), expr: `sum(${requests('memory', 'cluster')}) / sum(${allocatable('memory', 'cluster')})`,
+      title: 'Memory asked for', w: 3, h: 4, unit: 'percentunit', decimals: 0, steps: rising(0.8, 0.95), expr: `(sum(${requests('memory', 'cluster')}) or vector(0)) / sum(${allocatable('memory', 'cluster')})`,
       help: 'Requests of all pods as a share of what the nodes can give.',
     }),
     stat({
@@ -149,9 +149,9 @@ export default page('cluster', {
     }),
     graph({
       title: 'Restarts a minute', w: 8, h: 9, bars: true, stack: true, none: 'No restarts in this time.',
-      queries: [[`topk(10, sum by (namespace, workload) (
+      queries: [[`label_replace(topk(10, sum by (namespace, workload) (
         sum by (cluster, namespace, pod) (rate(kube_pod_container_status_restarts_total{${NS}}[$__rate_interval]))
-        * on (cluster, namespace, pod) group_left (workload) ${podWorkload(NS)}) * 60 > 0)`, '{{namespace}}/{{workload}}']],
+        * on (cluster, namespace, pod) group_left (workload) ${podWorkload(NS)}) * 60 > 0), "workload", "pods of their own", "workload", "")`, '{{namespace}}/{{workload}}']],
       help: 'Containers that were started again. All replicas of one workload at once: its code, its configuration, or what it depends on.',
     }),
     graph({

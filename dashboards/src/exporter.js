@@ -2,7 +2,7 @@
 /** Exporter: what the exporters themselves cost, and whether what they say is whole and true. */
 import { ANY_IS_BAD, ANY_IS_ODD, BAD, OK, WARN, graph, rising, stat, states, table } from './panels.js';
 import { HERE, page, to } from './page.js';
-import { M, failedCollectors, lostSources } from './queries.js';
+import { M, absentSources, failedCollectors, lostSources } from './queries.js';
 
 const E = `${M}, instance=~"$instance"`;
 const BY = 'by (cluster, instance)';
@@ -109,10 +109,10 @@ export default page('exporter', {
     { row: 'Is it true' },
     states({
       title: 'Sources that were down', w: 12, h: 8, none: 'Every source was up all the time.',
-      queries: [[`max by (instance, source) (hybrid_source_up{${E}})
+      queries: [[`max by (instance, source) (hybrid_source_up{${E}}) unless on (instance, source) ${absentSources(E)}
         and bottomk(20, min by (instance, source) (min_over_time(hybrid_source_up{${E}}[$__range] @ end())) < 1)`, '{{source}} {{instance}}']],
       mapped: [{ value: 1, text: 'up', color: OK }, { value: 0, text: 'down', color: BAD }],
-      help: 'Whether what pushes to the exporter is connected. While it is down its numbers are absent, never old. Down all the time: the machine has no such part, or the exporter lacks a right or a socket. The exporter’s log names the reason once.',
+      help: 'Whether what pushes to the exporter is connected. While it is down its numbers are absent, never old. What the machine does not have is not here. Down all the time: the exporter lacks a right or a socket; its log names the reason once.',
     }),
     graph({
       title: 'How old the view of the cluster is', w: 12, h: 8, unit: 's', steps: rising(180, 300), none: 'No watches.',
@@ -136,6 +136,22 @@ export default page('exporter', {
       help: 'What is followed of the cluster, by exporter. Down: the right to list and watch is missing, or the resource does not exist. Left out: objects that could not be read; the log names them.',
     }),
     table({
+      title: 'Upstreams', w: 12, h: 8, sort: 'Machine', asc: true, none: 'No kubelet, no etcd and nothing else is passed on.',
+      queries: [
+        `min by (cluster, instance, upstream) (hybrid_upstream_up{${E}})`,
+        `max by (cluster, instance, upstream) (hybrid_upstream_duration_seconds{${E}})`,
+        `max by (cluster, instance, upstream) (hybrid_upstream_samples{${E}})`,
+        `sum by (cluster, instance, upstream) (increase(hybrid_upstream_errors_total{${E}}[1h]))`,
+        `sum by (cluster, instance, upstream) (hybrid_upstream_dropped_samples{${E}})`,
+      ],
+      columns: [
+        machine, { from: 'upstream', as: 'Upstream', width: 110 }, { from: 'A', as: 'State', width: 70, mapped: [{ value: 1, text: 'up', color: OK }, { value: 0, text: 'down', color: BAD }] },
+        { from: 'B', as: 'Took', unit: 's', decimals: 2, width: 85, steps: rising(1, 5) }, { from: 'C', as: 'Samples', unit: 'short', width: 90 },
+        { from: 'D', as: 'Errors, 1 h', decimals: 0, width: 100, steps: rising(1, 20) }, { from: 'E', as: 'Left out', width: 85, steps: ANY_IS_ODD },
+      ],
+      help: 'Programs whose own metrics the exporter passes on: the kubelet, etcd, kube-proxy, CoreDNS and what is configured. Down: it does not run, or the right or the certificate to ask it is missing; the exporter’s log names the reason once. Left out: samples that made no sense or were too many.',
+    }),
+    table({
       title: 'What was dropped', w: 12, h: 8, sort: 'Machine', asc: true,
       queries: [
         `max ${BY} (hybrid_systemd_units_dropped{${E}})`,
@@ -148,9 +164,14 @@ export default page('exporter', {
       columns: [
         machine, { from: 'A', as: 'Units', width: 75, steps: ANY_IS_ODD }, { from: 'B', as: 'Journal units, 1 h', width: 125, decimals: 0, steps: ANY_IS_ODD },
         { from: 'C', as: 'Patterns, 1 h', width: 105, decimals: 0, steps: ANY_IS_ODD }, { from: 'D', as: 'Entries, 1 h', width: 100, decimals: 0, steps: ANY_IS_ODD },
-        { from: 'E', as: 'Groups', width: 75, steps: ANY_IS_ODD }, { from: 'F', as: 'Textfile', width: 80, steps: ANY_IS_ODD },
+        { from: 'E', as: 'Groups', width: 75, steps: ANY_IS_ODD }, { from: 'F', as: 'Families', width: 85, steps: ANY_IS_ODD },
       ],
-      help: 'What exceeded a cap, so that nothing can grow without end: units, journal units counted as “other”, patterns that gave way, entries that made no sense, control groups, families of textfiles that have a built-in name. Raise the cap that matters to you.',
+      help: 'What exceeded a cap, so that nothing can grow without end: units, journal units counted as “other”, patterns that gave way, entries that made no sense, control groups, families of textfiles and upstreams that have a built-in name. Raise the cap that matters to you.',
+    }),
+    graph({
+      title: 'How long upstreams take', w: 12, h: 8, unit: 's', none: 'Nothing is passed on.',
+      queries: [[`topk(10, max by (cluster, instance, upstream) (hybrid_upstream_duration_seconds{${E}}))`, '{{upstream}} {{instance}}']],
+      help: 'How long a scrape waited for what it passes on, the ten slowest. A slow kubelet is as a rule a slow runtime or disk. Whatever does not answer in time is left out of that scrape, and the rest is served.',
     }),
   ],
 });

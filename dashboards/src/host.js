@@ -132,7 +132,7 @@ export default page('host', {
       help: 'Received upwards, sent downwards, without the interfaces of containers. Compare with the link’s speed (ethtool).',
     }),
     graph({
-      title: 'Network errors and drops', w: 8, h: 9, unit: 'pps',
+      title: 'Network errors and drops', w: 8, h: 9, unit: 'pps', softMax: 10,
       queries: [
         [`topk(10, max by (device) (${rate('node_network_receive_errs_total', NET)} + ${rate('node_network_transmit_errs_total', NET)}))`, '{{device}} errors'],
         [`topk(10, max by (device) (${rate('node_network_receive_drop_total', NET)} + ${rate('node_network_transmit_drop_total', NET)}))`, '{{device}} drops'],
@@ -140,7 +140,7 @@ export default page('host', {
       help: 'Packets that were broken or thrown away. Errors: cable, transceiver or driver. Drops when receiving: queues too small, or protocols nobody here speaks.',
     }),
     graph({
-      title: 'TCP sent again, connection table', w: 8, h: 9, unit: 'percentunit', steps: [[0.9, BAD]],
+      title: 'TCP sent again, connection table', w: 8, h: 9, unit: 'percentunit', softMax: 0.1, steps: [[0.9, BAD]],
       queries: [
         [`sum(${rate('node_netstat_Tcp_RetransSegs', '')}) / sum(${rate('node_netstat_Tcp_OutSegs', '')})`, 'segments sent again'],
         [`max(node_nf_conntrack_entries{${I}} / node_nf_conntrack_entries_limit{${I}})`, 'connection table, used'],

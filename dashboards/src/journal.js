@@ -61,7 +61,7 @@ export default page('journal', {
       title: 'Last error of each unit', w: 12, h: 8, sort: 'Last error', none: 'No errors.',
       queries: [
         `topk(50, 1000 * max by (cluster, instance, unit) (hybrid_journal_last_error_timestamp_seconds{${J}}))`,
-        `topk(50, round(${inTime('hybrid_journal_unit_entries_total', 'cluster, instance, unit', `, ${ERRORS}`)}))`,
+        `topk(50, round(${inTime('hybrid_journal_unit_entries_total', 'cluster, instance, unit', `, ${ERRORS}`)}) > 0)`,
       ],
       columns: [unit, { from: 'A', as: 'Last error', unit: 'dateTimeAsIso', width: 180 }, { from: 'B', as: 'Errors', width: 80, decimals: 0 }, machine],
       help: 'When each unit last wrote an error, newest first, and how many in the time that is looked at.',

@@ -18,6 +18,8 @@ const asked = (resource, kind = 'requests') => `sum(max by (cluster, namespace, 
 /** @param {string} resource */
 const allocatable = (resource) => `max(kube_node_status_allocatable{${N}, resource="${resource}"})`;
 const IN = `${H}, ${CONTAINER}`;
+/** What makes a machine a node. */
+const SERVICES = `systemd_unit_state{${H}, state="active", name=~"kubelet.*\\\\.service|containerd\\\\.service|crio\\\\.service|docker\\\\.service"}`;
 
 export default page('node', {
   title: 'Node',
@@ -38,7 +40,7 @@ export default page('node', {
       help: 'Cordoned: somebody, or a tool, keeps new pods away. kubectl uncordon ends it.',
     }),
     stat({
-      title: 'Pods', w: 3, h: 4, unit: 'percentunit', decimals: 0, steps: rising(0.8, 0.95), expr: `count(${HERE_PODS}) / ${allocatable('pods')}`,
+      title: 'Pods', w: 3, h: 4, unit: 'percentunit', decimals: 0, steps: rising(0.8, 0.95), expr: `(count(${HERE_PODS}) or vector(0)) / ${allocatable('pods')}`,
       help: 'Pods as a share of those that the node may have. At 100 % it takes none, whatever resources are left.',
     }),
     stat({
@@ -69,11 +71,13 @@ export default page('node', {
         [`1 - max by (condition) (kube_node_status_condition{${N}, condition="Ready", status="true"})`, '{{condition}}'],
         [`max by (condition) (kube_node_status_condition{${N}, condition!="Ready", status="true"})`, '{{condition}}'],
         [`1 - min(up{${H}})`, 'exporter'],
-        [`1 - max by (name) (systemd_unit_state{${H}, state="active", name=~"kubelet.*\\\\.service|containerd\\\\.service|crio\\\\.service|docker\\\\.service"})`, '{{name}}'],
+        // A unit that is not enabled is forgotten when it stops: it ran within the hour, and says nothing more.
+        [`1 - max by (name) (${SERVICES}) or max by (name) (max_over_time(${SERVICES}[1h]) == 1) and on () max(up{${H}}) == 1`, '{{name}}'],
+        [`1 - max by (upstream) (hybrid_upstream_up{${H}})`, '{{upstream}} answers'],
         [`max by (condition) (hybrid_kernel_condition{${H}})`, 'kernel: {{condition}}'],
       ],
       mapped: [{ value: 0, text: 'fine', color: OK }, { value: 1, text: 'bad', color: BAD }],
-      help: 'When it began, in order: the conditions that Kubernetes knows, the units that make the node, the kernel’s conditions. What turned red first is the cause.',
+      help: 'When it began, in order: the conditions that Kubernetes knows, the units that make the node, whether the kubelet and others here answer the exporter, the kernel’s conditions. What turned red first is the cause.',
     }),
     { row: 'Who has what' },
     graph({
@@ -95,7 +99,7 @@ export default page('node', {
       help: 'Limits above what can be given are promises that cannot all be kept: under pressure pods above their requests are evicted first.',
     }),
     table({
-      title: 'Pods here', w: 24, h: 10, sort: 'CPU',
+      title: 'Pods here', w: 24, h: 10, sort: 'CPU', none: 'No pods here.',
       queries: [
         `sum by (cluster, namespace, pod) (rate(container_cpu_usage_seconds_total{${IN}, namespace=~"$namespace"}[$__rate_interval]))`,
         `sum by (cluster, namespace, pod) (container_memory_working_set_bytes{${IN}, namespace=~"$namespace"})`,
@@ -136,8 +140,8 @@ export default page('node', {
     graph({
       title: 'Kubelet: how long its work takes', w: 8, h: 9, unit: 's', steps: [[3, BAD]], none: 'Needs the kubelet’s metrics.',
       queries: [
-        [`histogram_quantile(0.99, sum by (le) (rate(kubelet_pleg_relist_duration_seconds_bucket{${N}}[$__rate_interval])))`, 'look at all pods, p99'],
-        [`histogram_quantile(0.99, sum by (le) (rate(kubelet_pod_worker_duration_seconds_bucket{${N}}[$__rate_interval])))`, 'bring a pod to its state, p99'],
+        [`histogram_quantile(0.99, sum by (le) (rate(kubelet_pleg_relist_duration_seconds_bucket{${N}}[$__rate_interval]))) >= 0`, 'look at all pods, p99'],
+        [`histogram_quantile(0.99, sum by (le) (rate(kubelet_pod_worker_duration_seconds_bucket{${N}}[$__rate_interval]))) >= 0`, 'bring a pod to its state, p99'],
       ],
       help: 'Above 3 s for the look at all pods (PLEG) the runtime is slow or stuck; at 3 minutes the node becomes not ready. Look at containerd’s or CRI-O’s unit and the disk.',
     }),
@@ -161,6 +165,19 @@ export default page('node', {
         [`sum by (reason) (rate(hybrid_kernel_problems_total{${H}, reason="OOMKilling"}[$__rate_interval])) * 60 > 0`, 'kernel: {{reason}}'],
       ],
       help: 'Containers that were started again, and kills for want of memory, in time. Together: the limit of that container is too small.',
+    }),
+    graph({
+      title: 'Kubelet: calls of the runtime that failed, a minute', w: 12, h: 9, bars: true, stack: true, none: 'None in this time, or the kubelet does not answer.',
+      queries: [[`topk(8, sum by (operation_type) (rate(kubelet_runtime_operations_errors_total{${N}}[$__rate_interval])) * 60 > 0)`, '{{operation_type}}']],
+      help: 'What the kubelet asked containerd or CRI-O for in vain. Of pulling images: a name or a secret that is wrong, or the registry. Of anything else: the runtime’s own journal says why.',
+    }),
+    graph({
+      title: 'etcd: how long its writes take, p99', w: 12, h: 9, unit: 's', steps: [[0.2, BAD]], none: 'No etcd here.',
+      queries: [
+        [`histogram_quantile(0.99, sum by (le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket{${H}}[$__rate_interval]))) >= 0`, 'log (WAL fsync)'],
+        [`histogram_quantile(0.99, sum by (le) (rate(etcd_disk_backend_commit_duration_seconds_bucket{${H}}[$__rate_interval]))) >= 0`, 'backend commit'],
+      ],
+      help: 'Where this node has an etcd. 10 ms is healthy; above 200 ms heartbeats are late and every write of the cluster waits. It is the disk, or somebody else on it: see the host’s page.',
     }),
   ],
 });

@@ -18,7 +18,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("etcd_disk_backend_commit_duration_seconds_bucket", "etcd"),
     ("etcd_disk_wal_fsync_duration_seconds_bucket", "etcd"),
     ("etcd_server_leader_changes_seen_total", "etcd"),
-    ("hybrid_upstream_up", "the exporter's upstreams"),
     ("kubelet_certificate_manager_client_expiration_renew_errors", "the kubelet"),
     ("kubelet_certificate_manager_client_ttl_seconds", "the kubelet"),
     ("kubelet_certificate_manager_server_ttl_seconds", "the kubelet"),
