@@ -31,6 +31,10 @@ bench-systemd:
 bench-kube *args:
     tests/benches/kube.py {{args}}
 
+# How long real faults take until somebody is told, with the rules and timings of alerts/, after a quiet time: an hour.
+bench-alerts *args:
+    tests/benches/alerts.py {{args}}
+
 # Each fuzz target for ten minutes (needs cargo-fuzz and a nightly compiler).
 fuzz seconds="600":
     cd tests/fuzz && for target in $(cargo fuzz list); do cargo +nightly fuzz run "$target" -- -max_total_time={{seconds}} || exit 1; done
