@@ -93,14 +93,15 @@ export default page('units', {
       title: 'Timers', w: 12, h: 8, sort: 'Next', asc: true,
       queries: [
         asUnit(date(`systemd_timer_last_trigger_seconds{${NAME}}`)),
-        date(`max by (unit) (hybrid_timer_next_elapse_time_seconds{${UNIT}})`),
+        date(`(max by (unit) (hybrid_timer_next_elapse_time_seconds{${UNIT}})
+          or max by (unit) (hybrid_timer_next_elapse_monotonic_seconds{${UNIT}}) + on () group_left () max(node_boot_time_seconds{${I}}))`),
         asUnit(`systemd_unit_state{${NAME}, type="timer", state="active"}`),
       ],
       columns: [
         unit, { from: 'C', as: 'State', width: 80, mapped: [{ value: 1, text: 'active', color: OK }, { value: 0, text: 'stopped', color: WARN }] },
         { from: 'A', as: 'Last', unit: 'dateTimeAsIso', width: 175 }, { from: 'B', as: 'Next', unit: 'dateTimeAsIso', width: 175 },
       ],
-      help: 'When each timer last elapsed (empty: never) and when it elapses next by the wall clock (empty for timers that count from boot or from their last run). A stopped timer does nothing: systemctl enable --now TIMER.',
+      help: 'When each timer last elapsed (empty: never) and when it elapses next; of timers that count from boot or from their last run without the time that the machine slept. A stopped timer does nothing: systemctl enable --now TIMER.',
     }),
     { row: 'Resources (CPU, memory and disk need --systemd.collector.enable-resources)' },
     graph({
