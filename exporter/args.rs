@@ -3,7 +3,10 @@
 //! It takes kingpin's forms, as `node_exporter` has them: `--name=value`, `--name value`, `--switch`
 //! and `--no-switch`, of which the last one wins.
 
+mod compare;
+
 use crate::{
+    compare::Comparison,
     config::{self, Config, Error},
     flags::{self, CONFIG_FILE, Flag, Values},
 };
@@ -33,6 +36,8 @@ pub enum Task {
         /// What to look for.
         query: journal::Query,
     },
+    /// Print in what two expositions differ and end.
+    Compare(Box<Comparison>),
     /// Check the settings and end.
     Check(Box<Config>),
     /// Print a text and end.
@@ -47,7 +52,8 @@ environment variable, HYBRID_ and the name in upper case with _ for . and - \
 (HYBRID_WEB_LISTEN_ADDRESS; lists are separated by commas), or in the file that --config.file \
 names. A flag wins over the environment, the environment over the file.
 
-Exit status: 0 after an orderly end, 1 where it cannot start, 64 where the configuration is wrong.";
+Exit status: 0 after an orderly end, 1 where it cannot start, 64 where the configuration is wrong. \
+`compare`: 0 where nothing differs, 1 where something does, 2 where a side cannot be read.";
 
 /// Formats that `metrics --format` takes.
 const FORMATS: [(&str, Format); 3] =
@@ -95,6 +101,7 @@ pub fn parse(
             let query = query(sub, &config)?;
             Task::Journal { config, query }
         }
+        "compare" => Task::Compare(Box::new(compare::comparison(sub)?)),
         "check-config" => Task::Check(Box::new(config::load(&flags, given, environment)?)),
         "config" => Task::Print(config::example(&flags)),
         "completions" => Task::Print(completions(sub)),
@@ -234,6 +241,7 @@ fn command() -> Command {
                 },
             ),
         )
+        .subcommand(compare::command())
         .subcommand(Command::new("check-config").about("Check the configuration and end").defer(
             |command| {
                 with_flags(command, true)
@@ -334,7 +342,7 @@ mod tests {
             | Task::Check(config)
             | Task::Metrics { config, .. }
             | Task::Journal { config, .. } => Ok(config),
-            Task::Print(text) => panic!("{text}"),
+            other @ (Task::Compare(_) | Task::Print(_)) => panic!("{other:?}"),
         }
     }
 

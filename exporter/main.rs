@@ -1,11 +1,13 @@
 //! The program: configuration, log, collectors, listeners, and an orderly end.
 //!
-//! Exit codes: 0 after an orderly end, 1 where it cannot start, 64 where the configuration is wrong.
+//! Exit codes: 0 after an orderly end, 1 where it cannot start, 64 where the configuration is wrong. `compare`
+//! ends as diff(1) does: 0 where nothing differs, 1 where something does, 2 where a side cannot be read.
 #![forbid(unsafe_code)]
 
 use anyhow::Context as _;
 use hybrid_exporter::{
     args::{self, Task},
+    compare::{self, Comparison},
     config::{self, Config},
     engine::{Engine, Refusal, Select},
     http::{App, Listening, Server, bind},
@@ -27,23 +29,30 @@ use tokio::{
 
 /// `EX_USAGE`: the configuration is wrong.
 const WRONG_CONFIGURATION: u8 = 64;
+/// What `compare` ends with where a side cannot be read.
+const UNREADABLE: u8 = 2;
 /// More descriptors than anything here could use.
 const DESCRIPTORS: u64 = 65_536;
 /// How long `metrics` waits for collectors.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    let Err(error) = run() else { return ExitCode::SUCCESS };
+    let error = match run() {
+        Ok(code) => return code,
+        Err(error) => error,
+    };
     // There may be no log yet. Where standard error is closed, nobody reads.
     drop(writeln!(io::stderr(), "error: {error:#}"));
     if error.is::<config::Error>() || error.is::<collect::Error>() || error.is::<Refusal>() {
         ExitCode::from(WRONG_CONFIGURATION)
+    } else if error.is::<compare::Error>() {
+        ExitCode::from(UNREADABLE)
     } else {
         ExitCode::FAILURE
     }
 }
 
-fn run() -> anyhow::Result<()> {
+fn run() -> anyhow::Result<ExitCode> {
     let environment: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -51,6 +60,7 @@ fn run() -> anyhow::Result<()> {
         Task::Serve(config) => serve(&config),
         Task::Metrics { config, collect, format } => metrics(&config, collect, format),
         Task::Journal { query, .. } => journal(&query),
+        Task::Compare(comparison) => return compare(*comparison),
         Task::Check(config) => {
             engine(&config, None)?;
             for warning in &config.warnings {
@@ -59,7 +69,8 @@ fn run() -> anyhow::Result<()> {
             print(b"the configuration is right\n")
         }
         Task::Print(text) => print(text.as_bytes()),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The collectors. Fails on a wrong option of one of them.
@@ -119,6 +130,17 @@ fn journal(query: &journal::Query) -> anyhow::Result<()> {
         Err(journal::Fault::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         searched => Ok(searched?),
     }
+}
+
+fn compare(mut comparison: Comparison) -> anyhow::Result<ExitCode> {
+    let runtime = runtime()?;
+    let read = runtime.block_on(comparison.read());
+    // A pipe that nobody writes to must not hold up the end.
+    runtime.shutdown_background();
+    let mut out = Vec::new();
+    let differs = comparison.print(&read?, &mut out)?;
+    print(&out)?;
+    Ok(if differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn serve(config: &Config) -> anyhow::Result<()> {

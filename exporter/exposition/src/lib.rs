@@ -30,6 +30,6 @@ pub use family::{Family, Kind, Str, is_metric_name, metric_name};
 pub use format::{Escaping, Format, Syntax};
 pub use line::series;
 pub use page::{LAST_BLOCK, MAX_PAGE, Packer, Page, Unpacker};
-pub use parse::{Fault, Parsed, ParsedFamily, ParsedLine, Taking, parse, parse_as};
+pub use parse::{Fault, Parsed, ParsedFamily, ParsedLine, ParsedSample, Taking, parse, parse_as};
 pub use samples::{Samples, Value, escape as escape_label};
 pub use writer::{Block, Writer};

@@ -66,6 +66,17 @@ pub struct ParsedLine<'a> {
     pub series: &'a [u8],
 }
 
+/// A sample's parts.
+#[derive(Clone, Debug)]
+pub struct ParsedSample<'a> {
+    /// The metric's name, with the suffix of a histogram's or summary's part.
+    pub name: Cow<'a, str>,
+    /// Labels that have a value, sorted by name.
+    pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The number.
+    pub value: f64,
+}
+
 /// A line that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -350,6 +361,28 @@ impl ParsedFamily {
     }
 }
 
+// === impl ParsedLine ===
+
+impl<'a> ParsedLine<'a> {
+    /// The line taken apart; nothing where it is none, which a parsed one is not.
+    pub fn sample(&self) -> Option<ParsedSample<'a>> {
+        let text = std::str::from_utf8(self.text).ok()?;
+        let Line { name, labels, value, timestamp: _ } = Line::parse(text.trim_end()).ok()?;
+        Some(ParsedSample { name, labels, value })
+    }
+}
+
+// === impl ParsedSample ===
+
+impl ParsedSample<'_> {
+    /// Name and labels in their one spelling.
+    pub fn series(&self) -> String {
+        let mut line = Vec::new();
+        line::write(&mut line, &self.name, &self.labels, 0_u64);
+        String::from_utf8_lossy(line::series(&line)).into_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -519,6 +552,23 @@ mod tests {
         .assert_eq(&out);
         // Once a sample's name, not once a line.
         assert_eq!(asked, ["c_total", "h", "h", "h", "unwanted", "wanted"]);
+    }
+
+    #[test]
+    fn a_sample_without_one_of_its_labels() {
+        let parsed =
+            parse("a{b=\"x \\\"} 1\",c=\"2\"} 3\n# TYPE h histogram\nh_bucket{le=\"1.0\"} 4\n");
+        let mut out = String::new();
+        for line in parsed.families.iter().flat_map(ParsedFamily::lines) {
+            let mut sample = line.sample().unwrap();
+            sample.labels.retain(|(name, _)| name != "c");
+            out.extend([&sample.series(), " ", &sample.value.to_string(), "\n"]);
+        }
+        expect![[r#"
+            a{b="x \"} 1"} 3
+            h_bucket{le="1"} 4
+        "#]]
+        .assert_eq(&out);
     }
 
     #[test]

@@ -79,6 +79,12 @@ impl Client {
         Given { page, fault: fault.or(odd) }
     }
 
+    /// The first page as it came.
+    pub(crate) async fn body(&mut self) -> Result<Vec<u8>, Fault> {
+        self.prove().await?;
+        self.page(0).await
+    }
+
     /// Reads who we are. What has changed is another connection.
     async fn prove(&mut self) -> Result<(), Fault> {
         let target = Arc::clone(&self.target);

@@ -18,12 +18,14 @@ mod fault;
 mod found;
 mod kubelet;
 mod page;
+mod question;
 mod source;
 mod target;
 
 pub use collector::{KUBELET_COLLECTORS, UPSTREAM_COLLECTORS};
 pub use found::MODE as UPSTREAM_MODE;
 pub use kubelet::MODE as KUBELET_MODE;
+pub use question::{Credentials, Question};
 pub use source::{KUBELET_SOURCE, UPSTREAM_SOURCE};
 
 #[cfg(test)]

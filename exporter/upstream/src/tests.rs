@@ -2,6 +2,7 @@
 
 mod answers;
 mod presets;
+mod questions;
 mod rounds;
 mod tls;
 

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// A test authority; a server's certificate of it for the name `node-1`, a client's; another authority. All of
 /// them hold from 2000 to 2126.
-fn pki(name: &str) -> String {
+pub(super) fn pki(name: &str) -> String {
     format!("{}/src/tests/pki/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -22,7 +22,7 @@ fn certificate(name: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_file(pki(name)).unwrap()
 }
 
-fn acceptor(asks_for_a_certificate: bool) -> TlsAcceptor {
+pub(super) fn acceptor(asks_for_a_certificate: bool) -> TlsAcceptor {
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
