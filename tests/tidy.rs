@@ -71,6 +71,8 @@ const LONG: [(&str, &str); 1] =
     [("tests/fixtures/kubelet/metrics.txt", "a kubelet's answer as it was recorded")];
 
 const MAX_LINES: usize = 800;
+/// Of the one page that everybody is to read whole.
+const MAX_ARCHITECTURE: usize = 200;
 
 #[test]
 fn crates_keep_to_their_edges() {
@@ -159,6 +161,12 @@ fn sources_are_tidy() {
 }
 
 #[test]
+fn the_architecture_is_short() {
+    let lines = read("exporter/ARCHITECTURE.md").lines().count();
+    assert!(lines <= MAX_ARCHITECTURE, "exporter/ARCHITECTURE.md: {lines} lines");
+}
+
+#[test]
 fn long_files_are_still_long() {
     for (rel, reason) in LONG {
         assert!(
@@ -191,7 +199,15 @@ fn sources() -> Vec<std::path::PathBuf> {
         ["-C", root().to_str().expect("a UTF-8 path"), "ls-files", "-co", "--exclude-standard"];
     let listed = child::run(120, "git", &args, b"");
     assert!(listed.status.success(), "git: {}", String::from_utf8_lossy(&listed.stderr));
-    let made = ["go.mod", "go.sum", "Cargo.lock", "LICENSE", "METRICS.md", "package-lock.json"];
+    let made = [
+        "go.mod",
+        "go.sum",
+        "Cargo.lock",
+        "LICENSE",
+        "METRICS.md",
+        "CONFIGURATION.md",
+        "package-lock.json",
+    ];
     String::from_utf8_lossy(&listed.stdout)
         .lines()
         .filter(|rel| {
