@@ -1,14 +1,15 @@
-//! What is written for people is what the program has: `METRICS.md` is made from the collectors'
-//! tables, the README's flags and commands exist, and every family that `node_exporter` documents by
+//! What is written for people is what the program has: `METRICS.md` and `CONFIGURATION.md` are made from
+//! the tables, the pages' flags and commands exist, and every family that `node_exporter` documents by
 //! its output is declared with its type and labels.
 
-use crate::support::{EXPORTER, assert_file, child, read};
+use crate::support::{EXPORTER, assert_file, child, peer, read, root, skip};
 use collect::{Opt, OptKind, Spec};
 use exposition::{Family, Kind, is_metric_name};
-use hybrid_exporter::{engine, registry, selfmetrics};
+use hybrid_exporter::{engine, flags, registry, selfmetrics};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    path::{Path, PathBuf},
 };
 
 fn kind(family: &Family) -> &'static str {
@@ -54,6 +55,59 @@ fn metrics_md() {
     families(&mut out, own());
     assert_file("exporter/METRICS.md", &out);
 }
+
+#[test]
+fn configuration_md() {
+    let mut out = CONFIGURATION.to_owned();
+    let flags = flags::all();
+    let mut headings: Vec<&str> = Vec::new();
+    for flag in flags.iter().filter(|flag| !flag.hidden) {
+        if !headings.contains(&&*flag.heading) {
+            headings.push(&flag.heading);
+        }
+    }
+    for heading in headings {
+        write!(out, "\n## {heading}\n\n| setting | takes | default | |\n|---|---|---|---|\n")
+            .expect("text");
+        for flag in flags.iter().filter(|flag| !flag.hidden && flag.heading == heading) {
+            let takes = match flag.kind {
+                OptKind::Switch(_) => "`true`, `false`".to_owned(),
+                OptKind::Text(_) => flag.placeholder().to_ascii_lowercase(),
+                OptKind::List => format!("{}, …", flag.placeholder().to_ascii_lowercase()),
+            };
+            let default = match flag.default_text().replace('|', "\\|") {
+                text if text.is_empty() => String::new(),
+                text => format!("`{text}`"),
+            };
+            let doc = flag.doc.replace('|', "\\|");
+            writeln!(out, "| `{}` | {takes} | {default} | {doc} |", flag.name).expect("text");
+        }
+    }
+    assert_file("exporter/CONFIGURATION.md", &out);
+}
+
+const CONFIGURATION: &str = "\
+# Configuration
+
+Made from the program's tables by `tests/docs.rs`; `just bless` writes it anew.
+
+A setting has one name everywhere:
+
+| where | how | which wins |
+|---|---|---|
+| command line | `--web.max-requests=10`; a switch `--NAME` or `--no-NAME`; a list by repeating the flag | first; of flags the last one |
+| environment | `HYBRID_WEB_MAX_REQUESTS=10`: upper case, `_` for `.` and `-`; `true` or `false`; a list with commas | second |
+| file, `--config.file` or `HYBRID_CONFIG_FILE` | `web.max-requests: 10`; YAML, one flat mapping; a list is a sequence | third |
+
+`hybrid-exporter config` prints an example of the file, `hybrid-exporter check-config` tells what is wrong with all three
+together. A flag, a key or a value that is not understood ends the start with exit code 64, and the message has the nearest name
+that there is; a variable of that kind is a warning. Other variables that are heeded, as others have named them: `NODE_NAME` and `POD_NAMESPACE` of the downward API,
+`KUBECONFIG`, systemd's `STATE_DIRECTORY`, `DBUS_SYSTEM_BUS_ADDRESS`, `TZ`.
+
+`journal.rules` and `upstream.endpoints` are sequences of mappings in the file: their keys stand in
+[journal/README.md](journal/README.md) and [upstream/README.md](upstream/README.md). A collector's families are in
+[METRICS.md](METRICS.md).
+";
 
 fn options(out: &mut String, spec: &Spec) {
     let shown: Vec<&Opt> = spec.opts.iter().filter(|opt| !opt.hidden).collect();
@@ -210,30 +264,109 @@ fn node_exporter_families_are_declared() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// What is written by hand for people.
+const PAGES: [&str; 10] = [
+    "README.md",
+    "daemonset/SCALING.md",
+    "daemonset/SIZING.md",
+    "exporter/ARCHITECTURE.md",
+    "exporter/MOVING.md",
+    "exporter/TROUBLESHOOTING.md",
+    "exporter/containers/README.md",
+    "exporter/journal/README.md",
+    "exporter/kube/README.md",
+    "exporter/upstream/README.md",
+];
+
+/// Flags of other programs, and a collector's that stands for all.
+const OTHERS: [&str; 6] = ["agent", "collector", "no-collector", "now", "release", "workspace"];
+
 #[test]
-fn readme_flags_and_commands_exist() {
-    let mut readme = read("README.md");
-    readme.push_str(&read("exporter/ARCHITECTURE.md"));
+fn flags_and_commands_of_the_pages_exist() {
+    let pages: String = PAGES.map(read).concat();
     let help = |args: &[&str]| {
         let out = child::run(120, EXPORTER, args, b"");
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).expect("UTF-8")
     };
     let mut flags = help(&["--help"]);
-    for command in after(&readme, "hybrid-exporter ") {
-        if command.starts_with(|c: char| c.is_ascii_lowercase())
-            && readme_has_command(&readme, &command)
-        {
+    for command in after(&pages, "hybrid-exporter ") {
+        if command.starts_with(|c: char| c.is_ascii_lowercase()) && has_command(&pages, &command) {
             flags.push_str(&help(&[&command, "--help"]));
         }
     }
-    for flag in after(&readme, "--") {
-        // cargo's, and a collector's that stands for all.
-        let other = ["release", "collector", "no-collector", "workspace"].contains(&flag.as_str());
+    for flag in after(&pages, "--") {
         let known = flags.contains(&format!("--{flag}"))
             || flags.contains(&format!("--[no-]{}", flag.trim_start_matches("no-")));
-        assert!(other || flag.is_empty() || known, "--{flag} is in the README and not in --help");
+        let other = OTHERS.contains(&flag.as_str());
+        assert!(other || flag.is_empty() || known, "--{flag} is in a page and not in --help");
     }
+}
+
+#[test]
+fn links_of_the_pages_lead_somewhere() {
+    let generated = ["exporter/METRICS.md", "exporter/CONFIGURATION.md"];
+    let mut faults = Vec::new();
+    for page in PAGES.into_iter().chain(generated) {
+        let text = read(page);
+        let here = Path::new(page).parent().expect("a page stands in a directory");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { PathBuf::from(page) } else { here.join(path) };
+            let there = root().join(&target).exists();
+            let has = || headings(&read(&target.to_string_lossy())).contains(&heading.to_owned());
+            if !link.contains("://") && !(there && (heading.is_empty() || has())) {
+                faults.push(format!("{page}: {link}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// The names by which a page's headings can be linked to.
+fn headings(text: &str) -> Vec<String> {
+    let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ');
+    headings
+        .map(|line| line.trim_start_matches('#').trim().to_lowercase())
+        .map(|line| line.chars().filter(kept).collect::<String>().replace(' ', "-"))
+        .collect()
+}
+
+#[test]
+fn examples_of_the_pages_are_right() {
+    let promtool = peer("promtool");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut prometheus = 0;
+    for (page, block) in PAGES.into_iter().flat_map(|page| examples(&read(page), page)) {
+        let file = dir.path().join("example.yml");
+        write_file(&file, &block);
+        let path = file.to_str().expect("a UTF-8 path");
+        let out = if block.starts_with("# prometheus.yml\n") {
+            prometheus += 1;
+            let Ok(promtool) = &promtool else { continue };
+            child::run(60, promtool, &["check", "config", "--syntax-only", path], b"")
+        } else {
+            child::run(60, EXPORTER, &["check-config", "--config.file", path], b"")
+        };
+        let text = [out.stdout, out.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        assert!(out.status.success(), "{page}: {}\n{block}", text.concat());
+    }
+    assert!(prometheus >= 3, "the pages have lost their examples of Prometheus");
+    if let Err(reason) = promtool {
+        skip("docs::examples_of_the_pages_are_right", &reason);
+    }
+}
+
+/// The blocks of YAML in a page.
+fn examples<'a>(text: &str, page: &'a str) -> Vec<(&'a str, String)> {
+    let blocks = text.split("```yaml\n").skip(1);
+    blocks.filter_map(|rest| Some((page, rest.split("```").next()?.to_owned()))).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the example that is checked")]
+fn write_file(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("a file");
 }
 
 fn covers(pattern: &str, name: &str) -> bool {
@@ -244,8 +377,8 @@ fn covers(pattern: &str, name: &str) -> bool {
 }
 
 /// Whether a word after the program's name is told as a command, between back-ticks.
-fn readme_has_command(readme: &str, command: &str) -> bool {
-    readme.contains(&format!("`hybrid-exporter {command}"))
+fn has_command(pages: &str, command: &str) -> bool {
+    pages.contains(&format!("`hybrid-exporter {command}"))
 }
 
 /// The names that follow each `mark` in a text.
