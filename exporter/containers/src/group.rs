@@ -60,6 +60,8 @@ pub(crate) struct Reader {
     pub(crate) boot: Option<i64>,
     /// Whether the machine has swap: without it no group has any.
     pub(crate) has_swap: bool,
+    /// Whether `cgroup.procs` names processes as `/proc` does: by the namespace of who reads it.
+    pub(crate) knows_processes: bool,
     pub(crate) now: Instant,
     round: u32,
     /// Whether a group has gone since the walk.
@@ -82,6 +84,7 @@ impl Reader {
             processes,
             boot: None,
             has_swap: true,
+            knows_processes: true,
             now: Instant::now(),
             round: 0,
             lost: false,
@@ -176,6 +179,9 @@ impl Group {
                     }
                 }
             }
+        }
+        if !reader.knows_processes {
+            self.stats.strange_processes(is_unified);
         }
         if is_unified && !reader.has_swap {
             self.stats.swap = self.stats.rss.map(|_| 0);

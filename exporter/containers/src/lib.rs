@@ -119,6 +119,10 @@ const ROUNDS: usize = 3;
 /// How long devices' names are believed.
 const DEVICES_FOR: Duration = Duration::from_mins(1);
 
+/// What a pod without `hostPID` is told.
+const STRANGE: &str = "open files, limits and network interfaces: control groups name processes by the exporter's own \
+    PID namespace, and /proc by another; give the pod hostPID";
+
 // === impl Containers ===
 
 impl Containers {
@@ -144,9 +148,11 @@ impl Containers {
             return Err(Error::no_data(what));
         };
         let processes = Processes::new(cx.proc.directory("")?);
+        let mut reader = Reader::new(base, layout, processes);
+        reader.knows_processes = knows_processes(&cx.proc);
         Ok(Known {
             tree: Tree::new(),
-            reader: Reader::new(base, layout, processes),
+            reader,
             devices: Devices::new(cx.sys.clone()),
             meminfo: cx.proc.keep("meminfo"),
             gone: Gone::default(),
@@ -200,6 +206,9 @@ impl Collector for Containers {
         if let Some((rel, source)) = known.reader.fault.take() {
             let path = self.cx.sys.path("fs/cgroup").join(rel);
             faults.note(Error::Read { path, source });
+        }
+        if !known.reader.knows_processes {
+            out.remark(STRANGE);
         }
         let machine = faults.ok(self.machine.collect(out));
         out.family(of_machine, |s| s.value(machine.is_none()));
@@ -261,6 +270,12 @@ fn network(group: &mut Group, below: &mut [&mut Group], processes: &mut Processe
 }
 
 /// When the machine started, seconds since 1970.
+/// Whether `/proc` names processes as the kernel names them to us. A directory without a process of ours, as tests
+/// have, is taken for one that does.
+fn knows_processes(proc: &Root) -> bool {
+    proc.link("self").is_none_or(|pid| pid == std::process::id().to_string())
+}
+
 fn boot(proc: &Root) -> Option<i64> {
     let text = proc.read("stat").ok()?;
     let line = text.text().lines().find_map(|line| line.strip_prefix("btime "))?;

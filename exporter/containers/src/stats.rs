@@ -94,6 +94,15 @@ impl Stats {
         *self = Self { devices, pids, ..Self::default() };
     }
 
+    /// Forgets which processes there are. Version 1 leaves out those that the reader's PID namespace does not have,
+    /// so that not even their number is known; version 2 writes 0 for them.
+    pub(crate) fn strange_processes(&mut self, unified: bool) {
+        self.processes = self.processes.filter(|_| unified);
+        if self.processes != Some(0) {
+            self.pids = vec![0];
+        }
+    }
+
     /// Takes what a file says.
     pub(crate) fn take(&mut self, file: File, text: &str, unified: bool) {
         match file {

@@ -608,6 +608,49 @@ fn version_1() {
     "#]].assert_eq(&text.replace(&id('a'), "a…"));
 }
 
+/// A pod without `hostPID`: there `/proc/self` is another than the kernel tells the process.
+#[test]
+fn processes_of_another_namespace_are_absent() {
+    let names = [
+        "container_processes",
+        "container_file_descriptors",
+        "container_sockets",
+        "container_threads",
+    ];
+    let mut version_1: Vec<_> =
+        machine().into_iter().filter(|(path, _)| !path.contains(BASE)).collect();
+    for (path, text) in [
+        ("memory/cgroup.procs", ""),
+        ("pids/cgroup.procs", ""),
+        ("memory/a.service/cgroup.procs", ""),
+        ("memory/a.service/memory.usage_in_bytes", "4096\n"),
+        ("pids/a.service/pids.current", "5\n"),
+    ] {
+        version_1.push((format!("{BASE}/{path}"), text.to_owned()));
+    }
+    // 1 is the exporter itself, and somebody else in /proc.
+    let version_2 = [machine(), group("/a.service", "0\n1\n", &[])].concat();
+    let mut text = String::new();
+    for files in [version_1, version_2] {
+        let mut host = Host::always(&borrowed(&files));
+        std::os::unix::fs::symlink("4000000000", host.dir.path().join("proc/self")).unwrap();
+        let lines = host.lines(&names);
+        text.extend(
+            lines.lines().filter(|line| line.contains("a.service")).map(|l| l.to_owned() + "\n"),
+        );
+        let mut out = Writer::default();
+        host.collector.collect(&mut out).unwrap();
+        text.extend(out.finish().remarks.iter().map(|remark| format!("remark: {remark}\n")));
+    }
+    expect![[r#"
+        container_threads{container="",id="/a.service",image="",name="",namespace="",pod=""} 5
+        remark: open files, limits and network interfaces: control groups name processes by the exporter's own PID namespace, and /proc by another; give the pod hostPID
+        container_processes{container="",id="/a.service",image="",name="",namespace="",pod=""} 2
+        container_threads{container="",id="/a.service",image="",name="",namespace="",pod=""} 5
+        remark: open files, limits and network interfaces: control groups name processes by the exporter's own PID namespace, and /proc by another; give the pod hostPID
+    "#]].assert_eq(&text);
+}
+
 #[test]
 fn the_hybrid_layout_has_cpu_time_where_no_controller_has() {
     let mut files: Vec<_> =
