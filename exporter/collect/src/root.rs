@@ -79,6 +79,15 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
+// === impl Stamp ===
+
+impl Stamp {
+    /// Whether both are of one file, in whatever state.
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
+}
+
 /// An attribute: a small file with one value, as sysfs has them.
 pub type Attr<T> = Result<Option<T>>;
 

@@ -33,6 +33,7 @@ pub(crate) static SPEC: Spec = Spec {
             addresses: options
                 .switch(&ADDRESSES)
                 .then(|| (Netlink::new(netlink::Family::Route), LinksReader::new())),
+            is_strange: is_strange(&cx.proc),
         }))
     },
 };
@@ -240,6 +241,8 @@ struct Netdev {
     detailed: bool,
     alias: bool,
     addresses: Option<(Netlink, LinksReader)>,
+    /// Whether the network that is asked is not the first process's.
+    is_strange: bool,
 }
 
 enum Source {
@@ -266,8 +269,22 @@ impl Collector for Netdev {
             let filter = &mut self.filter;
             faults.ok(write_addresses(out, netlink, links, filter));
         }
+        if self.is_strange {
+            out.remark(STRANGE);
+        }
         faults.finish()
     }
+}
+
+/// What a container with a network of its own is told; it is true of everything about networks.
+const STRANGE: &str = "traffic, protocols and sockets are those of a network namespace of the exporter's own, not the \
+    host's; give the pod hostNetwork";
+
+/// Whether our network is another than that of the first process: `/proc/PID/net` shows the process's, and each network
+/// has files of its own. False where that cannot be seen.
+fn is_strange(proc: &Root) -> bool {
+    let [first, own] = ["1/net/dev", "self/net/dev"].map(|file| proc.stamp(file));
+    matches!((first, own), (Ok(first), Ok(own)) if !first.is_of_the_same(&own))
 }
 
 fn write_links(out: &mut Writer, links: &[&Link], detailed: bool, alias: bool) {
@@ -412,6 +429,19 @@ mod tests {
 
     const OFF: (&str, &str) = ("collector.netdev.netlink", "false");
     const HEAD: &str = "Inter-| Receive | Transmit\n face |bytes packets …|bytes packets …\n";
+
+    #[test]
+    fn another_network_than_the_hosts_is_said() {
+        let net = format!("{HEAD}    lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+        let own = [("proc/net/dev", &*net), ("proc/self/net/dev", &net)];
+        let both = [own[0], own[1], ("proc/1/net/dev", &net)];
+        let one = [own[0], ("proc/1/net/dev", &net), ("proc/self", "-> 1")];
+        let remark = "remark: traffic, protocols and sockets are those of a network namespace";
+        for (files, strange) in [(&own[..], false), (&both, true), (&one, false)] {
+            let text = expose_with(&SPEC, files, &[OFF]);
+            assert_eq!(text.contains(remark), strange, "{text}");
+        }
+    }
 
     #[test]
     fn the_file_with_aliases() {
