@@ -288,6 +288,11 @@ fn prometheus_rules_are_fresh() {
         assert_eq!(manifest.get("spec"), Some(&yaml(&format!("alerts/{name}"))), "{file}");
         wanted.insert(file);
     }
+    let kustomization = "kustomization.yaml";
+    let all = yaml(&format!("alerts/prometheusrule/{kustomization}"));
+    let all: BTreeSet<_> = list(&all, "resources").iter().filter_map(Value::as_str).collect();
+    assert!(all.iter().copied().eq(wanted.iter()), "{kustomization} lists {all:?}");
+    wanted.insert(kustomization.to_owned());
     let there: BTreeSet<String> = files("alerts/prometheusrule", ".yaml").into_iter().collect();
     assert_eq!(there, wanted);
 }
