@@ -59,7 +59,12 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
         &["collect", "exposition", "model", "trust"],
         &["axum", "clap", "kube", "zbus", "host", "systemd", "cluster", "serde"],
     ),
-    ("kubestate", &["exposition", "model"], &["tokio", "axum", "hyper", "kube", "clap", "rustix"]),
+    ("yaml", &[], &["tokio", "axum", "hyper", "kube", "clap", "rustix", "serde"]),
+    (
+        "kubestate",
+        &["exposition", "model", "yaml"],
+        &["tokio", "axum", "hyper", "kube", "clap", "rustix"],
+    ),
 ];
 
 /// Nothing links these, whoever asks for them.

@@ -15,8 +15,8 @@ mod path;
 mod resource;
 mod value;
 mod wanted;
-mod yaml;
 
 pub use conditions::FAMILIES;
-pub use config::{Configuration, Fault};
+pub use config::Configuration;
 pub use resource::{CustomResource, Notes, Served, Trouble};
+pub use yaml::Fault;

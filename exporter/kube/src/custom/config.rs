@@ -7,11 +7,11 @@
 use super::{
     generator::{Each, Generator, LabelPaths},
     path::Path,
-    yaml::{self, Content, Node},
 };
 use crate::label::is_label_name;
 use exposition::is_metric_name;
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
+use yaml::{Content, Fault, Node, Within as _, fields, flag, list, map, text, texts};
 
 /// The configuration, checked.
 #[derive(Debug, Default)]
@@ -28,15 +28,6 @@ pub(super) struct Entry {
     /// None for any.
     pub(super) kind: Option<String>,
     pub(super) generators: Vec<Generator>,
-}
-
-/// What is wrong with a configuration, and where.
-#[derive(Debug)]
-pub struct Fault {
-    line: usize,
-    /// From the innermost key outwards.
-    trail: Vec<String>,
-    what: String,
 }
 
 /// Labels that metrics of a resource, or of one family, carry.
@@ -240,7 +231,7 @@ impl Labels {
     fn read(common: Option<&Node>, from_path: Option<&Node>) -> Result<Self> {
         let pair = |(name, node): &(String, Node)| {
             if !is_label_name(name) {
-                return Err(Fault::no_label(node.line, name));
+                return Err(no_label(node.line, name));
             }
             Ok((name.clone(), text(Some(node)).within(name)?))
         };
@@ -248,44 +239,6 @@ impl Labels {
         let from_path = paths(from_path).within("labelsFromPath")?;
         Ok(Self { common: common.within("commonLabels")?, from_path })
     }
-}
-
-/// The values at `known` keys of a mapping, which has no others. Nothing is a mapping without keys.
-fn fields<'n, const N: usize>(node: &'n Node, known: [&str; N]) -> Result<[Option<&'n Node>; N]> {
-    let pairs = map(Some(node))?;
-    if let Some((key, node)) = pairs.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-        let hint = nearest(key, &known);
-        return Err(Fault::new(node.line, format!("unknown key {key:?}{hint}")));
-    }
-    Ok(known.map(|name| pairs.iter().find(|(key, _)| key == name).map(|(_, node)| node)))
-}
-
-fn map(node: Option<&Node>) -> Result<&[(String, Node)]> {
-    match node.map(|node| (&node.content, node)) {
-        None | Some((Content::Null, _)) => Ok(&[]),
-        Some((Content::Map(pairs), _)) => Ok(pairs),
-        Some((_, node)) => Err(node.is_not("a mapping")),
-    }
-}
-
-fn list(node: Option<&Node>) -> Result<&[Node]> {
-    match node.map(|node| (&node.content, node)) {
-        None | Some((Content::Null, _)) => Ok(&[]),
-        Some((Content::List(items), _)) => Ok(items),
-        Some((_, node)) => Err(node.is_not("a list, such as [status, phase]")),
-    }
-}
-
-fn text(node: Option<&Node>) -> Result<String> {
-    match node.map(|node| (&node.content, node)) {
-        None | Some((Content::Null, _)) => Ok(String::new()),
-        Some((Content::Scalar(text), _)) => Ok(text.clone()),
-        Some((_, node)) => Err(node.is_not("a text")),
-    }
-}
-
-fn texts(node: Option<&Node>) -> Result<Vec<String>> {
-    list(node)?.iter().map(|node| text(Some(node))).collect()
 }
 
 fn compiled(node: Option<&Node>) -> Result<Path> {
@@ -303,19 +256,8 @@ fn paths(node: Option<&Node>) -> Result<BTreeMap<String, Path>> {
 fn label(node: Option<&Node>) -> Result<Option<String>> {
     let name = text(node)?;
     match node {
-        Some(node) if !name.is_empty() && !is_label_name(&name) => {
-            Err(Fault::no_label(node.line, &name))
-        }
+        Some(node) if !name.is_empty() && !is_label_name(&name) => Err(no_label(node.line, &name)),
         _ => Ok(Some(name).filter(|name| !name.is_empty())),
-    }
-}
-
-fn flag(node: Option<&Node>) -> Result<bool> {
-    let given = text(node)?;
-    match (&*given, node) {
-        ("true" | "True" | "TRUE" | "yes" | "on", _) => Ok(true),
-        ("" | "false" | "False" | "FALSE" | "no" | "off", _) | (_, None) => Ok(false),
-        (_, Some(node)) => Err(node.is_not("true or false")),
     }
 }
 
@@ -327,74 +269,10 @@ fn level(node: Option<&Node>) -> Result<i32> {
     }
 }
 
-/// The known name that is nearest to what was written, as a question.
-fn nearest(written: &str, known: &[&str]) -> String {
-    let distance =
-        |name: &&&str| strsim::damerau_levenshtein(&written.to_lowercase(), &name.to_lowercase());
-    match known.iter().min_by_key(distance) {
-        Some(name) if distance(&name) <= name.len().max(written.len()) / 2 => {
-            format!("; did you mean {name}?")
-        }
-        _ => format!("; expected one of {}", known.join(", ")),
-    }
-}
-
-// === impl Node ===
-
-impl Node {
-    /// The value at a key, whatever else is wrong.
-    fn peek(&self, key: &str) -> Option<&Self> {
-        let Content::Map(pairs) = &self.content else { return None };
-        pairs.iter().find(|(known, _)| known == key).map(|(_, node)| node)
-    }
-
-    fn is_not(&self, expected: &str) -> Fault {
-        Fault::new(self.line, format!("expected {expected}, found {}", self.found()))
-    }
-}
-
-// === impl Fault ===
-
-impl Fault {
-    pub(super) fn new(line: usize, what: impl Into<String>) -> Self {
-        Self { line, trail: Vec::new(), what: what.into() }
-    }
-
-    fn no_label(line: usize, name: &str) -> Self {
-        let what = format!(
-            "{name:?} is no name of a label; expected letters, digits and _, no digit first"
-        );
-        Self::new(line, what)
-    }
-
-    /// Says that what is wrong stands within something.
-    fn within(mut self, what: impl Into<String>) -> Self {
-        self.trail.push(what.into());
-        self
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: ", self.line)?;
-        for part in self.trail.iter().rev() {
-            write!(f, "{part}: ")?;
-        }
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-/// [`Fault::within`] of results.
-trait Within {
-    fn within(self, what: impl Into<String>) -> Self;
-}
-
-impl<T> Within for Result<T> {
-    fn within(self, what: impl Into<String>) -> Self {
-        self.map_err(|fault| fault.within(what))
-    }
+fn no_label(line: usize, name: &str) -> Fault {
+    let what =
+        format!("{name:?} is no name of a label; expected letters, digits and _, no digit first");
+    Fault::new(line, what)
 }
 
 #[cfg(test)]

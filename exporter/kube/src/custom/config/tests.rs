@@ -282,7 +282,7 @@ fn faults_say_where_and_what_would_be_right() {
         top: spec: {resource: []}
             line 1: spec: unknown key "resource"; did you mean resources?
         top: spec: {resources: {}}
-            line 1: spec: expected a list, such as [status, phase], found a mapping
+            line 1: spec: expected a list, such as [a, b], found a mapping
         top: spec: {resources: [{metrics: []}]}
             line 1: spec: resource */* *: groupVersionKind: group: expected the name of a group, such as myteam.io
         top: spec: {resources: [{groupVersionKind: {version: v1, kind: Foo}}]}
@@ -296,7 +296,7 @@ fn faults_say_where_and_what_would_be_right() {
         resource: commonLabels: {a: [x]}
             line 4: spec: resource myteam.io/v1 Foo: commonLabels: a: expected a text, found a list
         resource: labelsFromPath: {a: x}
-            line 4: spec: resource myteam.io/v1 Foo: labelsFromPath: a: expected a list, such as [status, phase], found "x"
+            line 4: spec: resource myteam.io/v1 Foo: labelsFromPath: a: expected a list, such as [a, b], found "x"
         resource: metrics: [{name: a-b, each: {}}]
             line 4: spec: resource myteam.io/v1 Foo: metric "a-b": name: "kube_customresource_a-b" is no name of a metric; expected letters, digits and _, no digit first
         resource: metrics: [{each: {}}]
@@ -318,7 +318,7 @@ fn faults_say_where_and_what_would_be_right() {
         each: type: Gauge, gauge: {pth: [a]}
             line 6: spec: resource myteam.io/v1 Foo: metric "up": each: gauge: unknown key "pth"; did you mean path?
         each: type: Gauge, gauge: {path: status}
-            line 6: spec: resource myteam.io/v1 Foo: metric "up": each: gauge: path: expected a list, such as [status, phase], found "status"
+            line 6: spec: resource myteam.io/v1 Foo: metric "up": each: gauge: path: expected a list, such as [a, b], found "status"
         each: type: Gauge, gauge: {path: [a, [b]]}
             line 6: spec: resource myteam.io/v1 Foo: metric "up": each: gauge: path: expected a text, found a list
         each: type: Gauge, gauge: {path: [a, "[type]"]}
@@ -332,7 +332,7 @@ fn faults_say_where_and_what_would_be_right() {
         each: type: StateSet, stateSet: {path: [a], list: [b]}
             line 6: spec: resource myteam.io/v1 Foo: metric "up": each: stateSet: labelName: expected the name of a label
         each: type: StateSet, stateSet: {path: [a], list: b, labelName: c}
-            line 6: spec: resource myteam.io/v1 Foo: metric "up": each: stateSet: list: expected a list, such as [status, phase], found "b"
+            line 6: spec: resource myteam.io/v1 Foo: metric "up": each: stateSet: list: expected a list, such as [a, b], found "b"
     "#]].assert_eq(&said);
 }
 

@@ -1,26 +1,47 @@
 //! YAML as a tree that keeps what a configuration needs: scalars as they are written (`1.10` stays
-//! `1.10`, as kube-state-metrics reads it into a text) and the line of each, for messages.
+//! `1.10`, as Go programs read it into a text) and the line of each, for messages; and a mapping's keys
+//! by name, of which unknown ones are errors.
 //!
 //! Of a stream the first document is read; anchors, aliases and merge keys (`<<`) are followed.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
-use super::config::Fault;
+mod fields;
+
+pub use fields::{Within, fields, flag, list, map, nearest, text, texts};
+
 use granit_parser::{Event, Parser, ScalarStyle};
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
-/// A value and the line on which it begins.
+/// A value and its line: that of its key in a mapping, or the one on which it begins.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) line: usize,
-    pub(super) content: Content,
+pub struct Node {
+    /// The line, from 1.
+    pub line: usize,
+    /// What it is.
+    pub content: Content,
 }
 
+/// What a value is.
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub enum Content {
+    /// Nothing, `~` or `null`.
     Null,
+    /// A text as it is written.
     Scalar(String),
+    /// A list.
     List(Vec<Node>),
-    /// Keys are distinct.
+    /// A mapping; keys are distinct.
     Map(Vec<(String, Node)>),
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Debug)]
+pub struct Fault {
+    line: usize,
+    /// From the innermost key outwards.
+    trail: Vec<String>,
+    what: String,
 }
 
 /// What is being read: a collection that has not ended.
@@ -40,8 +61,8 @@ const MAX_DEPTH: usize = 64;
 /// Values in all, those that aliases stand for included.
 const MAX_NODES: usize = 1 << 18;
 
-/// The first document of `text`.
-pub(super) fn parse(text: &str) -> Result<Node, Fault> {
+/// The first document of `text`. Fails where it is no YAML, or there is none.
+pub fn parse(text: &str) -> Result<Node, Fault> {
     let mut stack: Vec<Open> = Vec::new();
     let mut anchors: HashMap<usize, Node> = HashMap::new();
     let (mut nodes, mut document) = (0usize, None);
@@ -118,7 +139,7 @@ impl Entries {
                     if pairs.iter().any(|(known, _)| *known == key) {
                         return Err(Fault::new(line, format!("{key} stands twice")));
                     }
-                    pairs.push((key, node));
+                    pairs.push((key, Node { line, ..node }));
                 }
                 Some(Node { line, .. }) => {
                     return Err(Fault::new(line, "expected a text as the key of a mapping"));
@@ -159,8 +180,19 @@ impl Node {
         }
     }
 
+    /// The value at a key, whatever else is wrong.
+    pub fn peek(&self, key: &str) -> Option<&Self> {
+        let Content::Map(pairs) = &self.content else { return None };
+        pairs.iter().find(|(known, _)| known == key).map(|(_, node)| node)
+    }
+
+    /// That it is something else than what was expected.
+    pub fn is_not(&self, expected: &str) -> Fault {
+        Fault::new(self.line, format!("expected {expected}, found {}", self.found()))
+    }
+
     /// What it is, for messages.
-    pub(super) fn found(&self) -> String {
+    fn found(&self) -> String {
         match &self.content {
             Content::Null => "nothing".to_owned(),
             Content::Scalar(text) => format!("{text:?}"),
@@ -169,6 +201,34 @@ impl Node {
         }
     }
 }
+
+// === impl Fault ===
+
+impl Fault {
+    /// Something that is wrong on a line.
+    pub fn new(line: usize, what: impl Into<String>) -> Self {
+        Self { line, trail: Vec::new(), what: what.into() }
+    }
+
+    /// Says that what is wrong stands within something.
+    #[must_use]
+    pub fn within(mut self, what: impl Into<String>) -> Self {
+        self.trail.push(what.into());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: ", self.line)?;
+        for part in self.trail.iter().rev() {
+            write!(f, "{part}: ")?;
+        }
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Fault {}
 
 #[cfg(test)]
 mod tests {
