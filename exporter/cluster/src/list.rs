@@ -165,7 +165,7 @@ mod tests {
         }
     }
 
-    fn check(text: &str, expected: Expect) {
+    fn check(text: &str, expected: &Expect) {
         let whole = parts(text, text.len());
         expected.assert_eq(&whole);
         for size in 1..text.len() {
@@ -177,7 +177,7 @@ mod tests {
     fn objects_come_one_by_one() {
         check(
             r#"{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":[{"a":"]},{[\\","b":[1,{"c":"\""}]}, {"items":[{}]} ]}"#,
-            expect![[r#"
+            &expect![[r#"
                 {"kind":"PodList","metadata":{"resourceVersion":"7"},"items":[]}
                 {"a":"]},{[\\","b":[1,{"c":"\""}]}
                 {"items":[{}]}
@@ -186,7 +186,7 @@ mod tests {
         );
         check(
             r#"{"apiVersion":"a/v1","items":[{"a":1}],"kind":"FooList","metadata":{"resourceVersion":"7"}}"#,
-            expect![[r#"
+            &expect![[r#"
                 {"apiVersion":"a/v1","items":[]}
                 {"a":1}
                 rest {"apiVersion":"a/v1","items":[],"kind":"FooList","metadata":{"resourceVersion":"7"}}
@@ -194,7 +194,7 @@ mod tests {
         );
         check(
             r#"{"columnDefinitions":[{"name":"Type"}], "rows" : [{"cells":["x"]},7]}"#,
-            expect![[r#"
+            &expect![[r#"
                 {"columnDefinitions":[{"name":"Type"}], "rows" : []}
                 {"cells":["x"]}
                 7
@@ -207,20 +207,20 @@ mod tests {
     fn lists_without_objects() {
         check(
             r#"{"items":[]}"#,
-            expect![[r#"
+            &expect![[r#"
             {"items":[]}
             rest {"items":[]}
         "#]],
         );
         check(
             r#"{"metadata":{},"items":null}"#,
-            expect![[r#"
+            &expect![[r#"
             rest {"metadata":{},"items":null}
         "#]],
         );
         check(
             "<html>",
-            expect![[r#"
+            &expect![[r#"
             rest <html>
         "#]],
         );
@@ -230,7 +230,7 @@ mod tests {
     fn torn_lists() {
         check(
             r#"{"items":[{"a":1},{"b""#,
-            expect![[r#"
+            &expect![[r#"
             {"items":[]}
             {"a":1}
             malformed: a list whose brackets do not match
@@ -238,7 +238,7 @@ mod tests {
         );
         check(
             r#"{"items":[]}}"#,
-            expect![[r#"
+            &expect![[r#"
             {"items":[]}
             malformed: a list whose brackets do not match
         "#]],

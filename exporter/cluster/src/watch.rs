@@ -181,21 +181,17 @@ impl<S: Sink> Watch<'_, S> {
                 }
             }
         }
-        match self.whole_list().await {
-            Err(fault) => {
-                if !self.refused && matches!(fault.reason, Reason::Broken | Reason::Timeout) {
-                    self.how = How::Stream;
-                }
-                Err(fault)
+        if let Err(fault) = self.whole_list().await {
+            if !self.refused && matches!(fault.reason, Reason::Broken | Reason::Timeout) {
+                self.how = How::Stream;
             }
-            Ok(()) => {
-                self.listed = true;
-                if !self.refused {
-                    self.how = How::of(self.target);
-                }
-                Ok(None)
-            }
+            return Err(fault);
         }
+        self.listed = true;
+        if !self.refused {
+            self.how = How::of(self.target);
+        }
+        Ok(None)
     }
 
     async fn stream_list(&mut self) -> Result<Open, Fault> {
