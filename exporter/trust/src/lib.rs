@@ -1,5 +1,5 @@
-//! Whom we believe and who we are, towards servers that we ask: files with tokens and certificates, and
-//! the TLS that follows from them.
+//! Whom we believe and who we are, towards servers that we ask and clients that ask us: files with tokens
+//! and certificates, and the TLS that follows from them.
 //!
 //! Files are read again while the process runs, as tokens and certificates are renewed in place; what they
 //! held is compared, so that a connection is made anew only where something changed. rustls with ring, TLS
@@ -7,8 +7,13 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod clients;
+mod server;
 mod tls;
+mod x509;
 
+pub use clients::{Clients, Policy};
+pub use server::{Group, Server, Suite, Version, not_after, server};
 pub use tls::client;
 
 use http::{HeaderName, HeaderValue, header};
@@ -38,7 +43,7 @@ pub enum Trust {
     Anybody,
 }
 
-/// A client's certificate and its key.
+/// A certificate of our own and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     /// The certificate, and those between it and the authority.

@@ -62,11 +62,8 @@ pub fn client(
     let mut config = match certificate {
         None => builder.with_no_client_auth(),
         Some(client) => {
-            let chain = certificates(&client.chain)?;
+            let (chain, key) = key_and_chain(client)?;
             let from = &client.key.from;
-            let key = PrivateKeyDer::from_pem_slice(&client.key.text).map_err(|error| {
-                Error::new(format!("{from}: expected a private key in PEM: {error}"))
-            })?;
             builder.with_client_auth_cert(chain, key).map_err(|error| {
                 Error::new(format!("{from}: expected the key of {}: {error}", client.chain.from))
             })?
@@ -85,7 +82,20 @@ fn knowing(
     builder.dangerous().with_custom_certificate_verifier(Arc::new(Known { which, provider }))
 }
 
-fn machine() -> Result<Pem, Error> {
+/// A certificate with those that lead to its authority, and its key.
+pub(crate) fn key_and_chain(
+    certificate: &Certificate,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+    let Certificate { chain, key } = certificate;
+    let chain = certificates(chain)?;
+    let key = PrivateKeyDer::from_pem_slice(&key.text).map_err(|error| {
+        Error::new(format!("{}: expected a private key in PEM: {error}", key.from))
+    })?;
+    Ok((chain, key))
+}
+
+/// The authorities that the machine trusts.
+pub(crate) fn machine() -> Result<Pem, Error> {
     for path in AUTHORITIES {
         if let Ok(text) = bytes(Path::new(path)) {
             return Ok(Pem { text, from: path.to_owned() });
@@ -103,7 +113,7 @@ fn verifier(pem: &Pem, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServe
         .map_err(|error| Error::new(format!("{}: {error}", pem.from)))
 }
 
-fn roots(pem: &Pem) -> Result<RootCertStore, Error> {
+pub(crate) fn roots(pem: &Pem) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     let (added, _odd) = roots.add_parsable_certificates(certificates(pem)?);
     if added == 0 {
@@ -118,7 +128,7 @@ fn first(pem: &Pem) -> Result<CertificateDer<'static>, Error> {
     first.ok_or_else(|| Error::new(format!("{}: expected a certificate in PEM", pem.from)))
 }
 
-fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(crate) fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Error> {
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.text).collect();
     let what = match all {
         Ok(all) if !all.is_empty() => return Ok(all),
