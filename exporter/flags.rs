@@ -45,6 +45,23 @@ pub(crate) const MAX_CONNECTIONS: Opt = Opt::text(
     "256",
     "Connections at the same time; more wait to be accepted. 0 is no limit.",
 );
+pub(crate) const WEB_CONFIG_FILE: Opt = Opt::text(
+    "web.config.file",
+    "",
+    "A YAML file that says who may ask and how: TLS, client certificates, passwords, headers and a \
+     limit of requests, as exporter-toolkit has it. It is read again when it changes.",
+);
+pub(crate) const SYSTEMD_SOCKET: Opt = Opt::switch(
+    "web.systemd-socket",
+    false,
+    "Listen on the sockets that systemd's .socket unit made, and not on --web.listen-address.",
+);
+pub(crate) const UNAUTHENTICATED_HEALTH: Opt = Opt::switch(
+    "web.unauthenticated-health",
+    false,
+    "Answer /-/healthy, /-/ready, /livez, /readyz and /healthz without a password and beyond the limit \
+     of requests. TLS and client certificates stay as they are.",
+);
 pub(crate) const DISABLE_EXPORTER_METRICS: Opt = Opt::switch(
     "web.disable-exporter-metrics",
     false,
@@ -76,7 +93,16 @@ pub(crate) const CONFIG_FILE: Opt =
 static OWN: [(&str, &[Opt]); 4] = [
     (
         "Web",
-        &[LISTEN_ADDRESS, TELEMETRY_PATH, MAX_REQUESTS, MAX_CONNECTIONS, DISABLE_EXPORTER_METRICS],
+        &[
+            LISTEN_ADDRESS,
+            SYSTEMD_SOCKET,
+            WEB_CONFIG_FILE,
+            UNAUTHENTICATED_HEALTH,
+            TELEMETRY_PATH,
+            MAX_REQUESTS,
+            MAX_CONNECTIONS,
+            DISABLE_EXPORTER_METRICS,
+        ],
     ),
     ("Paths", &[PROCFS, SYSFS, ROOTFS, UDEV_DATA, STATE_DIR]),
     ("Logging", &[LOG_LEVEL, LOG_FORMAT]),

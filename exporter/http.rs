@@ -7,10 +7,14 @@ mod metrics;
 mod pages;
 mod pieces;
 pub mod query;
+mod security;
 mod serve;
+mod sockets;
 
 pub use listening::Listening;
-pub use serve::{Bound, Server, bind};
+pub use security::Security;
+pub use serve::{Server, bind};
+pub use sockets::{Address, Bound, activated};
 
 use crate::{
     config::{HEALTH_PATHS, READY_PATHS},

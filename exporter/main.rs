@@ -10,7 +10,7 @@ use hybrid_exporter::{
     compare::{self, Comparison},
     config::{self, Config},
     engine::{Engine, Refusal, Select},
-    http::{App, Listening, Server, bind},
+    http::{App, Bound, Listening, Security, Server, activated, bind},
     logging,
     selfmetrics::SelfMetrics,
     shutdown::{self, Signals},
@@ -63,6 +63,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Task::Compare(comparison) => return compare(*comparison),
         Task::Check(config) => {
             engine(&config, None)?;
+            security(&config, &Arc::default())?;
             for warning in &config.warnings {
                 drop(writeln!(io::stderr(), "warning: {warning}"));
             }
@@ -76,6 +77,25 @@ fn run() -> anyhow::Result<ExitCode> {
 /// The collectors. Fails on a wrong option of one of them.
 fn engine(config: &Config, own: Option<Arc<SelfMetrics>>) -> Result<Arc<Engine>, collect::Error> {
     Ok(Arc::new(Engine::new(&config.context, &config.enabled, own)?))
+}
+
+/// Who may ask. Fails where the web configuration cannot be taken.
+fn security(config: &Config, own: &Arc<SelfMetrics>) -> Result<Security, config::Error> {
+    let Some(path) = &config.web_config else { return Ok(Security::default()) };
+    let (health, clock) = (config.unauthenticated_health, config.context.clock);
+    Security::load(path, health, clock, Arc::clone(own))
+}
+
+/// The sockets to listen on.
+fn listeners(config: &Config) -> anyhow::Result<Vec<Bound>> {
+    if config.systemd_socket {
+        return activated().context("--web.systemd-socket");
+    }
+    let bound = config
+        .listen
+        .iter()
+        .map(|listen| bind(listen).with_context(|| format!("listen on {listen}")));
+    bound.collect()
 }
 
 /// One thread, and a pool for what may wait on the kernel; small stacks, for they are memory too.
@@ -148,6 +168,7 @@ fn serve(config: &Config) -> anyhow::Result<()> {
     let own = Arc::new(SelfMetrics::new());
     let engine = engine(config, config.exporter_metrics.then(|| Arc::clone(&own)))?;
     logging::start(&config.log_levels, config.log_format, config.context.clock);
+    let security = security(config, &own)?;
     let version = env!("CARGO_PKG_VERSION");
     let names: Vec<&str> = config.enabled.iter().map(|spec| spec.name).collect();
     tracing::info!(version, pid = std::process::id(), "starting hybrid-exporter");
@@ -158,17 +179,16 @@ fn serve(config: &Config) -> anyhow::Result<()> {
     let runtime = runtime()?;
     // Whoever reads "listening" may send one.
     let signals = runtime.block_on(async { Signals::new() }).context("listen for signals")?;
-    let mut listeners = Vec::new();
-    for listen in &config.listen {
-        let bound = bind(listen).with_context(|| format!("listen on {listen}"))?;
+    let listeners = listeners(config)?;
+    for bound in &listeners {
         tracing::info!(address = %bound.address, path = config.telemetry_path, "listening");
-        listeners.push(bound);
     }
     let sources = Arc::clone(&engine);
     let (path, requests) = (&config.telemetry_path, config.max_requests);
     let listening = Listening::new(&config.context);
     let app = App::new(engine, Arc::clone(&own), path, requests, listening);
-    let server = Server { router: app.router(), own, max_connections: config.max_connections };
+    let max_connections = config.max_connections;
+    let server = Server { router: app.router(), own, security, max_connections };
     let result = runtime.block_on(async {
         sources.start();
         let result = shutdown::serve(server, listeners, signals).await;

@@ -8,7 +8,10 @@
 use collect::{Kept, Root};
 use exposition::{Family, Samples, Writer};
 use prometheus_client::metrics::counter::Counter;
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 static BUILD_INFO: Family = Family::gauge(
     "hybrid_exporter_build_info",
@@ -61,7 +64,27 @@ static BYTES: Family = Family::counter(
     "Body bytes sent for metrics, as encoded, by content encoding.",
     &["encoding"],
 );
-
+static WEB_CONFIG: Family = Family::gauge(
+    "hybrid_web_config_last_reload_successful",
+    "Whether the web configuration was taken when it was last read: 1, or 0 where the one before it \
+     stays in force; absent where there is none.",
+    &[],
+);
+static WEB_CONFIG_TIME: Family = Family::gauge(
+    "hybrid_web_config_last_reload_success_timestamp_seconds",
+    "When the web configuration was last taken, in seconds since 1970.",
+    &[],
+);
+static CERTIFICATE: Family = Family::gauge(
+    "hybrid_web_certificate_not_after_timestamp_seconds",
+    "When the certificate that the exporter shows to its clients ends to hold, in seconds since 1970.",
+    &[],
+);
+static HANDSHAKES: Family = Family::counter(
+    "hybrid_web_failed_handshakes_total",
+    "Connections that ended before TLS was agreed upon; absent where plain HTTP is spoken.",
+    &[],
+);
 static SHADOWED: Family = Family::gauge(
     "hybrid_scrape_shadowed_families",
     "Families of textfiles and upstreams left out of the scrape before, because built-in ones have their names.",
@@ -69,7 +92,7 @@ static SHADOWED: Family = Family::gauge(
 );
 
 /// The exporter's own families, for the docs.
-pub static FAMILIES: [&Family; 13] = [
+pub static FAMILIES: [&Family; 17] = [
     &BUILD_INFO,
     &CPU,
     &RESIDENT,
@@ -82,12 +105,16 @@ pub static FAMILIES: [&Family; 13] = [
     &ERRORS,
     &REQUESTS,
     &BYTES,
+    &WEB_CONFIG,
+    &WEB_CONFIG_TIME,
+    &CERTIFICATE,
+    &HANDSHAKES,
     &SHADOWED,
 ];
 
 /// The status codes that the exporter answers with. What hyper says to a head that is no request (400,
 /// 431) does not come by here.
-const CODES: [u16; 6] = [200, 400, 404, 405, 500, 503];
+const CODES: [u16; 8] = [200, 400, 401, 404, 405, 429, 500, 503];
 /// The content encodings that the exporter answers with.
 const ENCODINGS: [&str; 3] = ["identity", "gzip", "zstd"];
 
@@ -99,8 +126,19 @@ pub struct SelfMetrics {
     timed_out: Counter,
     requests: [Counter; CODES.len()],
     bytes: [Counter; ENCODINGS.len()],
+    handshakes: Counter,
+    web: Mutex<Option<Web>>,
     shadowed: Mutex<Vec<String>>,
     process: Mutex<Process>,
+}
+
+/// How the web configuration fares.
+#[derive(Clone, Copy, Debug)]
+struct Web {
+    successful: bool,
+    /// Seconds since 1970.
+    taken: Option<f64>,
+    not_after: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -129,6 +167,8 @@ impl SelfMetrics {
             timed_out: Counter::default(),
             requests: <[Counter; CODES.len()]>::default(),
             bytes: <[Counter; ENCODINGS.len()]>::default(),
+            handshakes: Counter::default(),
+            web: Mutex::default(),
             shadowed: Mutex::default(),
             process: Mutex::new(Process::new(Root::new("/proc"))),
         }
@@ -154,6 +194,27 @@ impl SelfMetrics {
         {
             counter.inc_by(bytes as u64);
         }
+    }
+
+    /// Counts a connection that ended before TLS was agreed upon.
+    pub fn handshake_failed(&self) {
+        self.handshakes.inc();
+    }
+
+    /// Keeps whether the web configuration was taken, when that was, since 1970, and when the certificate
+    /// that is in force ends to hold, in seconds since 1970.
+    pub fn web_configuration(
+        &self,
+        successful: bool,
+        now: Option<Duration>,
+        not_after: Option<u64>,
+    ) {
+        let mut web = self.web.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = match successful {
+            true => now.map(|now| now.as_secs_f64()),
+            false => web.and_then(|before| before.taken),
+        };
+        *web = Some(Web { successful, taken, not_after });
     }
 
     /// Keeps the names of the families of textfiles and upstreams that were left out, and logs them when they change.
@@ -191,6 +252,15 @@ impl SelfMetrics {
             }
         };
         out.family(&BYTES, rows);
+        let web = *self.web.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Web { successful, taken, not_after }) = web {
+            out.family(&WEB_CONFIG, |s| s.value(u64::from(successful)));
+            out.family(&WEB_CONFIG_TIME, |s| s.maybe(taken));
+            out.family(&CERTIFICATE, |s| s.maybe(not_after));
+            if not_after.is_some() {
+                out.family(&HANDSHAKES, |s| s.value(self.handshakes.get()));
+            }
+        }
         let shadowed = self.shadowed.lock().unwrap_or_else(PoisonError::into_inner).len();
         out.family(&SHADOWED, |s| s.value(shadowed));
     }

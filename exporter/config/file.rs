@@ -350,7 +350,7 @@ mod tests {
                 invalid type: map, expected a list of texts for web.listen-address at line 1, column 21
             web:
               max-requests: 1
-                unknown key web; did you mean web.max-requests?
+                unknown key web; did you mean web.config.file?
             config.file: x
                 config.file cannot stand in the file itself
             - a

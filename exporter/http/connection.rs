@@ -1,23 +1,29 @@
 //! A client's stream with bounds on its patience: heads that trickle in, answers that nobody reads
 //! and connections that nobody uses end with an error, and hyper closes them.
+//!
+//! Over HTTP/2 a head's time is bound for the first one only, as bytes do not tell heads from the rest;
+//! and an answer that its client gives no room to never reaches the stream, so that answers are watched
+//! from outside ([`Sending`]).
 
 use std::{
+    collections::BTreeMap,
     io,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::Notify,
     time::{Instant, Sleep, sleep_until},
 };
 
 /// How long a request's head may take from its first byte, and the first head from the connection.
-const HEAD: Duration = Duration::from_secs(10);
+pub(super) const HEAD: Duration = Duration::from_secs(5);
 /// How long a connection may be without a request: longer than any usual scrape interval.
 const IDLE: Duration = Duration::from_mins(3);
 /// How long a client may take to read its answer once it has fallen behind: it holds one of
@@ -29,9 +35,26 @@ pub(super) struct Patient<S> {
     stream: S,
     heard: Heard,
     in_head: bool,
+    /// Whether heads come one after the other, between answers.
+    in_turn: bool,
     reading: Pin<Box<Sleep>>,
     writing: Option<Pin<Box<Sleep>>>,
 }
+
+/// The answers that are being sent over a connection of HTTP/2, by when they were begun.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sending(Arc<Answers>);
+
+#[derive(Debug, Default)]
+struct Answers {
+    begun: Mutex<BTreeMap<u64, Instant>>,
+    next: AtomicU64,
+    changed: Notify,
+}
+
+/// An answer that is being sent; dropped with its body.
+#[derive(Debug)]
+pub(super) struct Sent(u64, Arc<Answers>);
 
 /// Tells the stream that a request's head was complete, so that what comes next is a new one.
 #[derive(Clone, Debug, Default)]
@@ -46,12 +69,57 @@ impl Heard {
     }
 }
 
+// === impl Sending ===
+
+impl Sending {
+    /// An answer begins.
+    pub(super) fn begin(&self) -> Sent {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        self.0.begun().insert(number, Instant::now());
+        self.0.changed.notify_one();
+        Sent(number, Arc::clone(&self.0))
+    }
+
+    /// Waits until an answer takes too long.
+    pub(super) async fn overdue(&self) {
+        loop {
+            let oldest = self.0.begun().first_key_value().map(|(number, at)| (*number, *at));
+            let Some((number, at)) = oldest else {
+                self.0.changed.notified().await;
+                continue;
+            };
+            sleep_until(at + ANSWER).await;
+            if self.0.begun().contains_key(&number) {
+                return;
+            }
+        }
+    }
+}
+
+impl Answers {
+    fn begun(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.1.begun().remove(&self.0);
+    }
+}
+
 // === impl Patient ===
 
 impl<S> Patient<S> {
+    /// A stream of HTTP/1.
     pub(super) fn new(stream: S, heard: Heard) -> Self {
         let reading = Box::pin(sleep_until(Instant::now() + HEAD));
-        Self { stream, heard, in_head: true, reading, writing: None }
+        Self { stream, heard, in_head: true, in_turn: true, reading, writing: None }
+    }
+
+    /// A stream of HTTP/2.
+    pub(super) fn multiplexed(stream: S, heard: Heard) -> Self {
+        Self { in_turn: false, ..Self::new(stream, heard) }
     }
 
     /// Lets a write that is pending fail once the client has been behind for too long. Progress does
@@ -84,7 +152,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let before = buf.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Ready(result) => {
-                if buf.filled().len() > before && !this.in_head {
+                if buf.filled().len() > before && !this.in_head && this.in_turn {
                     this.in_head = true;
                     this.reading.as_mut().reset(Instant::now() + HEAD);
                 }
@@ -170,11 +238,39 @@ mod tests {
         heard.request();
         client.write_all(b"G").await.unwrap();
         patient.read_u8().await.unwrap();
-        tokio::time::advance(Duration::from_secs(7)).await;
+        tokio::time::advance(Duration::from_secs(3)).await;
         client.write_all(b"E").await.unwrap();
         patient.read_u8().await.unwrap();
-        let left = Duration::from_secs(3);
+        let left = Duration::from_secs(2);
         assert_eq!(outcome(patient.read_u8()).await, (io::ErrorKind::TimedOut, left));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_said_between_the_heads_of_http2() {
+        let (mut client, stream) = duplex(64);
+        let heard = Heard::default();
+        let mut patient = Patient::multiplexed(stream, heard.clone());
+        client.write_all(b"a").await.unwrap();
+        patient.read_u8().await.unwrap();
+        heard.request();
+        client.write_all(b"b").await.unwrap();
+        patient.read_u8().await.unwrap();
+        assert_eq!(outcome(patient.read_u8()).await, (io::ErrorKind::TimedOut, IDLE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_has_no_room() {
+        let (sending, begun) = (Sending::default(), Instant::now());
+        let quick = sending.begin();
+        let overdue = tokio::spawn({
+            let sending = sending.clone();
+            async move { sending.overdue().await }
+        });
+        tokio::time::sleep(ANSWER / 2).await;
+        drop(quick);
+        let _slow = sending.begin();
+        overdue.await.unwrap();
+        assert_eq!(begun.elapsed(), ANSWER / 2 + ANSWER);
     }
 
     #[tokio::test(start_paused = true)]

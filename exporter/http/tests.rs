@@ -112,9 +112,11 @@ fn start_at(
     let app = App::new(engine, Arc::clone(&own), path, requests, listening);
     let router = app.router();
     let bound = bind(&listen.parse::<Listen>().unwrap()).unwrap();
-    let address = bound.address;
+    let address = bound.address.tcp().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let server = Server { router, own: Arc::clone(&own), max_connections: connections };
+    let own_of_server = Arc::clone(&own);
+    let security = Security::default();
+    let server = Server { router, own: own_of_server, security, max_connections: connections };
     let server = tokio::spawn(server.run(vec![bound], stopped));
     Running { address, stop, server, app, own }
 }
@@ -408,14 +410,15 @@ async fn an_orderly_end() {
 #[tokio::test]
 async fn several_listeners_and_an_address_in_use() {
     let everywhere = bind(&":0".parse().unwrap()).unwrap();
-    assert!(everywhere.address.ip().is_unspecified());
-    let taken: Listen = format!("127.0.0.1:{}", everywhere.address.port()).parse().unwrap();
-    if everywhere.address.is_ipv4() {
+    let everywhere_at = everywhere.address.tcp().unwrap();
+    assert!(everywhere_at.ip().is_unspecified());
+    let taken: Listen = format!("127.0.0.1:{}", everywhere_at.port()).parse().unwrap();
+    if everywhere_at.is_ipv4() {
         assert_eq!(bind(&taken).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
     }
     let one = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-    let again = bind(&Listen::Address(one.address)).unwrap_err();
+    let again = bind(&Listen::Address(one.address.tcp().unwrap())).unwrap_err();
     assert_eq!(again.kind(), std::io::ErrorKind::AddrInUse);
     let named = bind(&"localhost:0".parse().unwrap()).unwrap();
-    assert!(named.address.ip().is_loopback());
+    assert!(named.address.tcp().unwrap().ip().is_loopback());
 }

@@ -67,7 +67,8 @@ pub(crate) fn page(address: &str, path: &str) -> String {
     answer.text()
 }
 
-fn parse(bytes: &[u8]) -> Option<Answer> {
+/// An answer as it came.
+pub(crate) fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut lines = head.split("\r\n");
