@@ -210,9 +210,10 @@ impl SelfMetrics {
         not_after: Option<u64>,
     ) {
         let mut web = self.web.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = match successful {
-            true => now.map(|now| now.as_secs_f64()),
-            false => web.and_then(|before| before.taken),
+        let taken = if successful {
+            now.map(|now| now.as_secs_f64())
+        } else {
+            web.and_then(|before| before.taken)
         };
         *web = Some(Web { successful, taken, not_after });
     }

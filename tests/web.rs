@@ -7,6 +7,7 @@ mod client;
 mod files;
 mod passwords;
 mod patience;
+mod prometheus;
 mod reload;
 mod site;
 mod sockets;

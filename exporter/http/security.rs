@@ -13,7 +13,6 @@ use crate::{
     selfmetrics::SelfMetrics,
 };
 use axum::{
-    body::Body,
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -152,7 +151,7 @@ impl Security {
         path: &str,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-    ) -> Result<(), Response> {
+    ) -> Result<(), Box<Response>> {
         let (Some(guard), Some(terms)) = (&self.guard, &terms.0) else { return Ok(()) };
         if guard.health_open && HEALTH_PATHS.iter().chain(&READY_PATHS).any(|open| *open == path) {
             return Ok(());
@@ -177,17 +176,17 @@ impl Security {
                 let mut answer = text(StatusCode::UNAUTHORIZED, "unauthorized\n");
                 let scheme = HeaderValue::from_static("Basic");
                 answer.headers_mut().insert(WWW_AUTHENTICATE, scheme);
-                Err(answer)
+                Err(Box::new(answer))
             }
         }
     }
 }
 
-fn too_many(what: &'static str, wait: Duration) -> Response<Body> {
+fn too_many(what: &'static str, wait: Duration) -> Box<Response> {
     let mut answer = text(StatusCode::TOO_MANY_REQUESTS, what);
     let seconds = wait.as_secs().saturating_add(1);
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    answer
+    Box::new(answer)
 }
 
 // === impl Terms ===

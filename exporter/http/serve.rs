@@ -323,7 +323,7 @@ impl Answers {
         let (path, headers) = (request.uri().path(), request.headers());
         let mut answer = match security.admit(&terms, path, headers, self.peer).await {
             Ok(()) => TowerToHyperService::new(router).call(request.map(Body::new)).await?,
-            Err(refusal) => refusal,
+            Err(refusal) => *refusal,
         };
         terms.dress(answer.headers_mut());
         own.answered(answer.status().as_u16());

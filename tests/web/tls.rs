@@ -149,7 +149,8 @@ fn a_certificate_that_is_named_itself() {
 fn everything_may_stand_in_the_file_itself() {
     let site = Site::new();
     let identity = site.authority.server(&["localhost"]);
-    let indented = |pem: &str| pem.lines().map(|l| format!("    {l}\n")).collect::<String>();
+    let indented =
+        |pem: &str| pem.lines().map(|line| format!("    {line}\n")).collect::<Vec<_>>().concat();
     let text = format!(
         "tls_server_config:\n  cert: |\n{}  key: |\n{}  client_auth_type: RequireAndVerifyClientCert\n  \
          client_ca: |\n{}",

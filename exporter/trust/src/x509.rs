@@ -8,7 +8,7 @@ use x509_cert::{
     ext::pkix::{ExtendedKeyUsage, SubjectAltName, name::GeneralName},
 };
 
-/// id-kp-clientAuth and anyExtendedKeyUsage.
+/// `id-kp-clientAuth` and `anyExtendedKeyUsage`.
 const FOR_CLIENTS: [&str; 2] = ["1.3.6.1.5.5.7.3.2", "2.5.29.37.0"];
 
 /// The subject's other names: of hosts, of mailboxes, addresses as they are usually written, and URIs.
@@ -40,9 +40,9 @@ pub(crate) fn holds_for_clients(certificate: &CertificateDer<'_>, now: UnixTime)
     let Ok(certificate) = Certificate::from_der(certificate) else { return false };
     let certificate = certificate.tbs_certificate();
     let validity = certificate.validity();
-    let seconds =
+    let [begins, ends] =
         [&validity.not_before, &validity.not_after].map(|time| time.to_unix_duration().as_secs());
-    let dated = seconds[0] <= now.as_secs() && now.as_secs() <= seconds[1];
+    let dated = (begins..=ends).contains(&now.as_secs());
     dated
         && match certificate.get_extension::<ExtendedKeyUsage>() {
             Ok(None) => true,
