@@ -4,7 +4,7 @@
 use crate::{
     Directory,
     directory::open_at,
-    root::{PLACES, Place, has_no_value, lossy},
+    root::{PLACES, Place, has_no_value},
 };
 use rustix::{buffer::spare_capacity, io::Errno};
 use std::{fs::File, io};
@@ -23,6 +23,8 @@ enum State {
     #[default]
     Closed,
     Open(File, Place),
+    /// It has no place to be kept, and was the file of this number.
+    Passing(u64),
     Absent,
 }
 
@@ -50,8 +52,8 @@ const MAX_BYTES: usize = 1 << 20;
 // === impl KeptBelow ===
 
 impl KeptBelow {
-    /// Reads the file into `buffer`, which holds nothing else then. `rel` makes its path below
-    /// `directory`, where it must be opened. What is not UTF-8 becomes U+FFFD.
+    /// Reads the file into `buffer`, which holds nothing else then, as it is. `rel` makes its path
+    /// below `directory`, where it must be opened.
     ///
     /// With `at_once` a short read is the end: for files that the kernel prints as one record. Other
     /// files must be of lines shorter than half a page.
@@ -63,7 +65,7 @@ impl KeptBelow {
         buffer: &mut Vec<u8>,
     ) -> io::Result<Found> {
         buffer.clear();
-        let (file, place) = match std::mem::take(&mut self.0) {
+        let (file, place, known) = match std::mem::take(&mut self.0) {
             State::Absent => {
                 self.0 = State::Absent;
                 return Ok(Found::Nothing);
@@ -75,24 +77,34 @@ impl KeptBelow {
                     return Ok(Found::Same);
                 }
                 buffer.clear();
-                (open_at(directory, &rel()), Some(place))
+                (open_at(directory, &rel()), Some(place), None)
             }
-            State::Closed => (open_at(directory, &rel()), PLACES.take()),
+            State::Closed => (open_at(directory, &rel()), PLACES.take(), None),
+            State::Passing(number) => (open_at(directory, &rel()), PLACES.take(), Some(number)),
         };
         let read = file.and_then(|file| {
             fill(&file, at_once, buffer)?;
             Ok(file)
         });
-        match (read, place) {
-            (Ok(file), Some(place)) => self.0 = State::Open(file, place),
-            (Ok(_), None) => {}
+        let same = match (read, place) {
+            (Ok(file), place) => {
+                let number = match (known, &place) {
+                    (None, Some(_)) => None,
+                    _ => Some(rustix::fs::fstat(&file)?.st_ino),
+                };
+                self.0 = match place {
+                    Some(place) => State::Open(file, place),
+                    None => number.map_or(State::Closed, State::Passing),
+                };
+                known.is_some() && known == number
+            }
             (Err(error), _) if has_no_value(&error) => {
                 self.0 = State::Absent;
                 return Ok(Found::Nothing);
             }
             (Err(error), _) => return Err(error),
-        }
-        Ok(Found::Other)
+        };
+        Ok(if same { Found::Same } else { Found::Other })
     }
 
     /// Looks for the file again at the next read, where it was not there.
@@ -119,9 +131,6 @@ fn fill(file: &File, at_once: bool, buffer: &mut Vec<u8>) -> io::Result<()> {
             Err(errno) => return Err(errno.into()),
         }
     }
-    if std::str::from_utf8(buffer).is_err() {
-        *buffer = lossy(std::mem::take(buffer)).into_bytes();
-    }
     Ok(())
 }
 
@@ -140,7 +149,7 @@ mod tests {
         let (mut kept, mut buffer) = (KeptBelow::default(), Vec::new());
         let mut read = |kept: &mut KeptBelow, at_once| {
             let found = kept.read(&directory, || "a/x".to_owned(), at_once, &mut buffer).unwrap();
-            (found, String::from_utf8(buffer.clone()).unwrap())
+            (found, String::from_utf8_lossy(&buffer).into_owned())
         };
         assert_eq!(read(&mut kept, true), (Found::Nothing, String::new()));
         fs::write(dir.path().join("a/x"), "1\n").unwrap();

@@ -105,10 +105,11 @@ impl Directory {
         target.is_ok_and(|(target, _)| target.starts_with(prefix))
     }
 
-    /// Reads the file `rel` into `buffer`; what is not UTF-8 becomes U+FFFD.
+    /// Reads the file `rel`, whose lines are shorter than half a page, into `buffer`; what is not UTF-8
+    /// becomes U+FFFD.
     pub fn read<'b>(&self, rel: &str, buffer: &'b mut Vec<u8>) -> io::Result<&'b str> {
         let file = open_at(self, rel)?;
-        root::read_from_start(&file, buffer, None)?;
+        root::read_from_start(&file, buffer, Some(root::PAGE / 2))?;
         if std::str::from_utf8(buffer).is_err() {
             *buffer = root::lossy(std::mem::take(buffer)).into_bytes();
         }

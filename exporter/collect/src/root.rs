@@ -6,12 +6,16 @@
 #![expect(clippy::disallowed_methods, reason = "this is the door that everybody else must take")]
 
 use crate::{Error, Result};
-use rustix::fs::{Mode, OFlags};
+use rustix::{
+    buffer::spare_capacity,
+    fs::{Mode, OFlags},
+    io::Errno,
+};
 use std::{
     borrow::Cow,
     fs,
     io::{self, Read as _},
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     str::FromStr,
     sync::{
@@ -95,7 +99,7 @@ pub type Attr<T> = Result<Option<T>>;
 const MAX_BYTES: usize = 64 << 20;
 
 /// The smallest page of any architecture.
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 // === impl Root ===
 
@@ -438,7 +442,6 @@ pub(crate) fn parse_error(path: &Path, what: &'static str, line: &str) -> Error 
 /// Whether an attribute's error says that the device has no such value, rather than that something
 /// is broken.
 pub(crate) fn has_no_value(error: &io::Error) -> bool {
-    use rustix::io::Errno;
     let Some(errno) = Errno::from_io_error(error) else { return false };
     [
         Errno::NOENT,
@@ -472,34 +475,32 @@ pub(crate) fn read_from_start(
     bytes: &mut Vec<u8>,
     record: Option<usize>,
 ) -> io::Result<()> {
-    let mut filled = 0;
-    bytes.resize(bytes.capacity().max(PAGE), 0);
+    bytes.clear();
+    bytes.reserve(PAGE);
     loop {
-        if filled == bytes.len() {
-            if filled >= MAX_BYTES {
+        if bytes.len() == bytes.capacity() {
+            if bytes.len() >= MAX_BYTES {
                 bytes.clear();
                 return Err(io::Error::other("larger than 64 MiB"));
             }
-            bytes.resize(filled * 2, 0);
+            bytes.reserve(bytes.len());
         }
-        let Some(room) = bytes.get_mut(filled..) else { break };
-        match file.read_at(room, filled as u64) {
+        let (room, offset) = (bytes.capacity() - bytes.len(), bytes.len() as u64);
+        match rustix::io::pread(file, spare_capacity(bytes), offset) {
             Ok(0) => break,
             Ok(n) => {
-                filled += n;
-                let short = n < room.len();
+                let short = n < room;
                 if short && record.is_some_and(|record| n.saturating_add(record) <= PAGE) {
                     break;
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
+            Err(Errno::INTR) => {}
+            Err(errno) => {
                 bytes.clear();
-                return Err(error);
+                return Err(errno.into());
             }
         }
     }
-    bytes.truncate(filled);
     Ok(())
 }
 

@@ -2,7 +2,10 @@
 
 use crate::{Opt, Options, Result, Root, Shared};
 use exposition::{Family, Writer};
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Instant, SystemTime},
+};
 
 /// Anything that can write its families now, without waiting on the network.
 ///
@@ -42,15 +45,18 @@ pub struct Context {
     pub udev: Root,
     /// The options that were given.
     pub options: Options,
-    /// The wall clock.
+    /// The clocks.
     pub clock: Clock,
     /// What a source and its collectors share.
     pub shared: Shared,
 }
 
-/// The wall clock, or a clock that stands still in tests.
+/// The wall clock, or one that stands still in tests; and the clock that only goes forward.
 #[derive(Clone, Copy)]
-pub struct Clock(fn() -> SystemTime);
+pub struct Clock {
+    wall: fn() -> SystemTime,
+    instant: fn() -> Instant,
+}
 
 // === impl Spec ===
 
@@ -72,12 +78,22 @@ impl fmt::Debug for Spec {
 impl Clock {
     /// A clock that reads `now`.
     pub const fn new(now: fn() -> SystemTime) -> Self {
-        Self(now)
+        Self { wall: now, instant: Instant::now }
+    }
+
+    /// The same, and `instant` for durations.
+    pub const fn ticking(self, instant: fn() -> Instant) -> Self {
+        Self { instant, ..self }
     }
 
     /// The time now.
     pub fn now(&self) -> SystemTime {
-        (self.0)()
+        (self.wall)()
+    }
+
+    /// A moment, for durations.
+    pub fn instant(&self) -> Instant {
+        (self.instant)()
     }
 }
 
