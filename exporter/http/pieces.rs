@@ -3,11 +3,12 @@
 //! A gzip body is one member (RFC 1952): pages go into it as they are kept, the text between them is
 //! deflated when the body is made, and the checksum of the whole is combined from theirs. A body that
 //! is not compressed unpacks a page when its turn comes, so that one is held unpacked, not all. Lines
-//! that are yet to be written are, so many rows at a time, when theirs comes.
+//! that are yet to be written are, a sheet at a time, when theirs comes.
 
 use super::compress::GZIP_HEADER;
 use exposition::{
     ContentEncoding, Drawn, Encoded, Insert, LAST_BLOCK, Message, Packer, Page, Pen, Unpacker,
+    Written,
 };
 use hyper::body::Bytes;
 use std::{collections::VecDeque, mem, sync::Arc};
@@ -16,8 +17,6 @@ use std::{collections::VecDeque, mem, sync::Arc};
 const FRAME: usize = 64 << 10;
 /// Text up to this size is stored: deflating a family's header costs more than its bytes.
 const STORED: usize = 512;
-/// Rows whose lines are written at once.
-const ROWS: usize = 128;
 
 /// A body that is yet to be made.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ enum Piece {
     /// Text as deflate blocks, its length and its checksum.
     Deflated(Bytes, u64, u32),
     Page(Arc<Page>),
-    /// Lines, and the row to go on at.
+    /// Lines, and the sheet to go on at.
     Drawn(Drawn, usize),
     Message(Message),
 }
@@ -125,19 +124,22 @@ impl Pieces {
                     gzip.add(page.deflated(), page.len() as u64, page.crc(), &mut out);
                 }
                 (Piece::Page(page), None) => self.unpacker.unpack(&page, &mut out),
-                (Piece::Drawn(drawn, row), gzip) => {
-                    let next = (row + ROWS).min(drawn.rows());
+                (Piece::Drawn(drawn, sheet), gzip) => {
                     match gzip {
-                        None => drawn.write(row..next, &mut out),
+                        None => drawn.write(sheet, &mut out),
                         Some(gzip) => {
                             let pen = self.pen.get_or_insert_default();
-                            let text = pen.deflate(&drawn, row..next, &mut out);
-                            gzip.crc.update(text);
-                            gzip.len += text.len() as u64;
+                            match pen.deflate(&drawn, sheet, &mut out) {
+                                Written::Anew(text) => {
+                                    gzip.crc.update(text);
+                                    gzip.len += text.len() as u64;
+                                }
+                                Written::Again(page) => gzip.count(page.len() as u64, page.crc()),
+                            }
                         }
                     }
-                    if next < drawn.rows() {
-                        self.rest.push_front(Piece::Drawn(drawn, next));
+                    if sheet + 1 < drawn.sheets() {
+                        self.rest.push_front(Piece::Drawn(drawn, sheet + 1));
                     }
                 }
                 (Piece::Message(message), None) => message.encode(&mut self.unpacker, &mut out),
@@ -212,6 +214,10 @@ impl Gzip {
 
     fn add(&mut self, deflated: &[u8], len: u64, crc: u32, out: &mut Vec<u8>) {
         out.extend_from_slice(deflated);
+        self.count(len, crc);
+    }
+
+    fn count(&mut self, len: u64, crc: u32) {
         self.crc.combine(&crc32fast::Hasher::new_with_initial_len(crc, len));
         self.len += len;
     }

@@ -222,6 +222,15 @@ impl Value for Number {
             F(number) => number.write(out),
         }
     }
+
+    fn bits(self) -> u64 {
+        match self {
+            U(number) => number,
+            N(number) => number.bits(),
+            I(number) => number.bits(),
+            F(number) => number.bits(),
+        }
+    }
 }
 
 impl Group {

@@ -34,7 +34,7 @@ mod write;
 
 use collect::{Collector, Context, Error, Faults, Filter, Kept, Opt, Result, Root, Spec};
 use devices::Devices;
-use exposition::Writer;
+use exposition::{Sheets, Writer};
 use filesystems::FileSystems;
 use group::{Group, Reader};
 use kills::Gone;
@@ -110,6 +110,8 @@ struct Known {
     meminfo: Kept,
     gone: Gone,
     filesystems: FileSystems,
+    /// Lines that stand still.
+    sheets: Arc<Sheets>,
     /// When devices are looked up again.
     due: Instant,
 }
@@ -157,6 +159,7 @@ impl Containers {
             meminfo: cx.proc.keep("meminfo"),
             gone: Gone::default(),
             filesystems: FileSystems::new(cx, Arc::new(statfs)),
+            sheets: Arc::default(),
             due: Instant::now(),
         })
     }
@@ -196,7 +199,12 @@ impl Collector for Containers {
         if let Some(root) = groups.first() {
             known.filesystems.collect(root, &known.devices, out);
         }
-        let groups = Groups { all: groups, devices: known.devices.clone(), now };
+        let groups = Groups {
+            all: groups,
+            devices: known.devices.clone(),
+            now,
+            sheets: Arc::clone(&known.sheets),
+        };
         groups.write(&known.gone, out);
         let [.., left_out] = &families::OTHERS;
         out.family(left_out, |s| s.value(walk.left_out));

@@ -8,7 +8,7 @@ use crate::{
     labels::Labels,
     stats,
 };
-use exposition::{Draw, Family, Samples, Value, Writer};
+use exposition::{Draw, Family, Samples, Sheets, Value, Writer};
 use std::{
     ops::Range,
     sync::{Arc, LazyLock},
@@ -21,6 +21,7 @@ pub(crate) struct Groups {
     pub(crate) devices: Devices,
     /// Seconds since 1970.
     pub(crate) now: u64,
+    pub(crate) sheets: Arc<Sheets>,
 }
 
 /// What a group's lines in a family are.
@@ -92,6 +93,10 @@ impl Draw for Groups {
         for group in self.all.get(rows).unwrap_or_default() {
             lines.write(group, self, s);
         }
+    }
+
+    fn sheets(&self) -> Option<&Sheets> {
+        Some(&self.sheets)
     }
 }
 

@@ -8,6 +8,7 @@
 //! a match is compared before it goes out, so that a wrong memory costs bytes and nothing else. All
 //! blocks have one table of codes, which was counted from such lines.
 
+use crate::mark::Mark;
 use std::{array, mem, ops::Deref, sync::LazyLock};
 
 /// A stretch of labels that stands in many lines: its text, its parts, and what they are in bits.
@@ -17,6 +18,8 @@ pub struct Stretch {
     parts: Box<[Part]>,
     /// The literals of the parts, [`WORD`] bits in each, how many it has above them.
     words: Box<[u64]>,
+    /// Tells it from others.
+    mark: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +117,13 @@ impl Stretch {
             let len = u32::try_from(part.len()).unwrap_or(u32::MAX);
             known.push(Part { slot: slot(part.as_bytes()), len, words: end });
         }
-        Self { text: text.into(), parts: known.into(), words: words.into() }
+        let mark = Mark::of(text.as_bytes());
+        Self { text: text.into(), parts: known.into(), words: words.into(), mark }
+    }
+
+    #[inline]
+    pub(crate) fn mark(&self) -> u64 {
+        self.mark
     }
 }
 
@@ -153,8 +162,19 @@ impl Coder {
         }
     }
 
-    /// Begins a block.
+    /// Begins a block, at a byte.
     pub(crate) fn begin(&mut self) {
+        static HEAD: LazyLock<(Vec<u8>, u64, u32)> = LazyLock::new(|| {
+            let mut coder = Coder::new();
+            coder.push_head();
+            (coder.out, coder.held, coder.bits)
+        });
+        let (bytes, held, bits) = &*HEAD;
+        self.out.extend_from_slice(bytes);
+        (self.held, self.bits) = (*held, *bits);
+    }
+
+    fn push_head(&mut self) {
         // Not the last one, and with codes of its own: as many as there can be, whose lengths have
         // four bits each.
         self.push(0b100, 3);

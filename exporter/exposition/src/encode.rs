@@ -283,7 +283,9 @@ impl Encoded {
             done = *at;
             match insert {
                 Insert::Pages(pages) => pages.iter().for_each(|p| unpacker.unpack(p, &mut out)),
-                Insert::Drawn(drawn) => drawn.write(0..drawn.rows(), &mut out),
+                Insert::Drawn(drawn) => {
+                    (0..drawn.sheets()).for_each(|sheet| drawn.write(sheet, &mut out))
+                }
                 Insert::Message(message) => message.encode(&mut unpacker, &mut out),
             }
         }
@@ -310,7 +312,9 @@ impl Message {
     pub fn encode(&self, unpacker: &mut Unpacker, out: &mut Vec<u8>) {
         let mut lines = self.lines.clone();
         self.pages.iter().for_each(|page| unpacker.unpack(page, &mut lines));
-        self.drawn.iter().for_each(|drawn| drawn.write(0..drawn.rows(), &mut lines));
+        for drawn in &self.drawn {
+            (0..drawn.sheets()).for_each(|sheet| drawn.write(sheet, &mut lines));
+        }
         let part = Part {
             name: Cow::Borrowed(&*self.name),
             help: &self.help,

@@ -41,6 +41,16 @@ pub const MAX_PAGE: usize = 64 << 20;
 // === impl Page ===
 
 impl Page {
+    /// Lines that were deflated as a page's are.
+    pub(crate) fn of(deflated: &[u8], lines: &[u8], samples: usize) -> Option<Self> {
+        Some(Self {
+            stream: [deflated, &LAST_BLOCK].concat().into(),
+            len: u32::try_from(lines.len()).ok()?,
+            crc: crc32fast::hash(lines),
+            samples: u32::try_from(samples).ok()?,
+        })
+    }
+
     /// The compressed bytes.
     pub fn deflated(&self) -> &[u8] {
         self.stream.strip_suffix(&LAST_BLOCK).unwrap_or_default()

@@ -1,11 +1,18 @@
 //! The lines of one family: `name{label="value",…} number`.
 
-use crate::{Family, Stretch, deflate::Coder};
+use crate::{Family, Stretch, deflate::Coder, mark::Mark};
 
 /// A number that can stand at the end of a sample line.
-pub trait Value {
+pub trait Value: Sized {
     /// Appends the shortest text that parses back to the same number.
     fn write(self, out: &mut Vec<u8>);
+
+    /// Other bits where the text is another one: for who wants to know whether it is.
+    fn bits(self) -> u64 {
+        let mut text = Vec::new();
+        self.write(&mut text);
+        Mark::of(&text)
+    }
 }
 
 /// Writes the sample lines of one family.
@@ -19,14 +26,19 @@ enum To<'a> {
     Text(&'a mut Vec<u8>),
     /// And what is written of them goes to the coder.
     Coded(&'a mut Vec<u8>, &'a mut Coder),
-    /// They are counted only.
-    Count(&'a mut usize),
+    /// They are counted, and told from others.
+    Mark(&'a mut Mark),
 }
 
 macro_rules! integers { ($($t:ty),*) => {$(
     impl Value for $t {
         fn write(self, out: &mut Vec<u8>) {
             out.extend_from_slice(itoa::Buffer::new().format(self).as_bytes());
+        }
+
+        #[allow(clippy::cast_sign_loss, clippy::cast_lossless, reason = "bits, not a number")]
+        fn bits(self) -> u64 {
+            self as u64
         }
     }
 )*}}
@@ -43,6 +55,10 @@ impl Value for f64 {
             let text = buffer.format(self);
             out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
         }
+    }
+
+    fn bits(self) -> u64 {
+        self.to_bits()
     }
 }
 
@@ -63,8 +79,8 @@ impl<'a> Samples<'a> {
         Self { to: To::Coded(out, coder), family }
     }
 
-    pub(crate) fn count(samples: &'a mut usize, family: &'a Family) -> Self {
-        Self { to: To::Count(samples), family }
+    pub(crate) fn mark(mark: &'a mut Mark, family: &'a Family) -> Self {
+        Self { to: To::Mark(mark), family }
     }
 
     /// Writes the sample of a family that has no labels.
@@ -94,7 +110,14 @@ impl<'a> Samples<'a> {
     /// writes the same labels to many families. They must be as [`Samples::sample`] writes them,
     /// values escaped ([`escape`]), without braces.
     pub fn rendered(&mut self, labels: &[&str], value: impl Value) {
-        let Some((out, coder)) = self.to.line() else { return };
+        let (out, coder) = match &mut self.to {
+            To::Text(out) => (out, None),
+            To::Coded(out, coder) => (out, Some(coder)),
+            To::Mark(mark) => {
+                labels.iter().for_each(|piece| mark.text(piece));
+                return mark.line(value.bits());
+            }
+        };
         let begun = out.len();
         out.extend_from_slice(self.family.name.as_bytes());
         out.push(b'{');
@@ -112,7 +135,17 @@ impl<'a> Samples<'a> {
     /// Writes a sample whose labels are these stretches, each with more behind it; otherwise as
     /// [`Samples::rendered`], and cheaper to compress.
     pub fn stretches<const N: usize>(&mut self, labels: [(&Stretch, &str); N], value: impl Value) {
-        let Some((out, coder)) = self.to.line() else { return };
+        let (out, coder) = match &mut self.to {
+            To::Text(out) => (out, None),
+            To::Coded(out, coder) => (out, Some(coder)),
+            To::Mark(mark) => {
+                for (stretch, more) in labels {
+                    mark.add(stretch.mark());
+                    mark.text(more);
+                }
+                return mark.line(value.bits());
+            }
+        };
         let begun = out.len();
         out.extend_from_slice(self.family.name.as_bytes());
         out.push(b'{');
@@ -148,7 +181,18 @@ impl<'a> Samples<'a> {
         labels: impl Iterator<Item = (&'l str, &'l str)>,
         value: impl Value,
     ) {
-        let Some((out, coder)) = self.to.line() else { return };
+        let (out, coder) = match &mut self.to {
+            To::Text(out) => (out, None),
+            To::Coded(out, coder) => (out, Some(coder)),
+            To::Mark(mark) => {
+                mark.text(suffix);
+                for (name, text) in labels {
+                    mark.text(name);
+                    mark.text(text);
+                }
+                return mark.line(value.bits());
+            }
+        };
         let begun = out.len();
         out.extend_from_slice(self.family.name.as_bytes());
         out.extend_from_slice(suffix.as_bytes());
@@ -169,22 +213,6 @@ impl<'a> Samples<'a> {
         out.push(b'\n');
         if let Some(coder) = coder {
             coder.new_part(out, begun, out.len() - begun);
-        }
-    }
-}
-
-// === impl To ===
-
-impl To<'_> {
-    /// What takes the next line, unless it is counted only.
-    fn line(&mut self) -> Option<(&mut Vec<u8>, Option<&mut Coder>)> {
-        match self {
-            To::Text(out) => Some((out, None)),
-            To::Coded(out, coder) => Some((out, Some(coder))),
-            To::Count(samples) => {
-                **samples += 1;
-                None
-            }
         }
     }
 }
