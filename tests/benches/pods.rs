@@ -91,25 +91,62 @@ pub(crate) fn tell(context: &Context, pods: usize) {
     context.shared.get::<Model>().pods_mut().reset(all);
 }
 
-/// Lets the containers work: their CPU time and memory are others than in the rounds before.
+/// Lets the containers work: every one of them has run, waited for a processor, and has other memory
+/// than before, and one of each pod has written. The groups above count what those below do.
 pub(crate) fn work(dir: &Path, pods: usize, round: u32) -> io::Result<()> {
+    let slice = dir.join(BASE).join("kubepods.slice");
     for pod in 0..pods {
-        let slice = format!("kubepods-pod{}.slice", uid(pod).replace('-', "_"));
-        let slice = dir.join(BASE).join("kubepods.slice").join(slice);
+        let path = slice.join(format!("kubepods-pod{}.slice", uid(pod).replace('-', "_")));
         for at in 1..=CONTAINERS {
-            let scope = slice.join(format!("cri-containerd-{}.scope", id(pod, at)));
+            let scope = path.join(format!("cri-containerd-{}.scope", id(pod, at)));
             let number = 7919 * (1 + pod * CONTAINERS + at) + 104_729 * round as usize;
-            let cpu = CPU.replace("81234567", &(81_234_567 + number).to_string());
-            fs::write(
-                scope.join("cpu.stat"),
-                cpu.replace("61234567", &(61_234_567 + number).to_string()),
-            )?;
-            fs::write(scope.join("memory.current"), format!("{}\n", 104_857_600 + 4096 * number))?;
-            fs::write(
-                scope.join("memory.stat"),
-                MEMORY.replace("52428800", &(52_428_800 + 4096 * number).to_string()),
-            )?;
+            let number = if at == 1 { number } else { number / 3 };
+            worked(&scope, number, at == 1)?;
         }
+        worked(&path, 7919 * (1 + pod) + 304_729 * round as usize, true)?;
+    }
+    worked(&slice, 30_304_729 * round as usize, true)
+}
+
+/// Writes what a group says that did `number` of everything.
+fn worked(path: &Path, number: usize, wrote: bool) -> io::Result<()> {
+    let more = |text: &str, rows: &[(&str, usize, usize)]| {
+        let mut out = String::new();
+        for line in text.lines() {
+            let row = rows.iter().find(|(key, ..)| line.split(' ').next() == Some(*key));
+            match row {
+                Some((key, from, step)) => out += &format!("{key} {}\n", from + step * number),
+                None => out = out + line + "\n",
+            }
+        }
+        out
+    };
+    let cpu = [
+        ("usage_usec", 81_234_567, 3),
+        ("user_usec", 61_234_567, 2),
+        ("system_usec", 20_000_000, 1),
+        ("nr_periods", 40_123, 1),
+    ];
+    let memory = [
+        ("anon", 41_943_040, 4096),
+        ("file", 52_428_800, 4096),
+        ("active_file", 20_971_520, 4096),
+        ("pgfault", 512_345, 1),
+    ];
+    let waited = format!(
+        "some avg10=0.10 avg60=0.00 avg300=0.00 total={}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total={}\n",
+        2_500_000 + 2 * number,
+        1_500_000 + number,
+    );
+    fs::write(path.join("cpu.stat"), more(CPU, &cpu))?;
+    fs::write(path.join("memory.stat"), more(MEMORY, &memory))?;
+    fs::write(path.join("memory.current"), format!("{}\n", 104_857_600 + 4096 * number))?;
+    fs::write(path.join("cpu.pressure"), waited)?;
+    if wrote {
+        let (bytes, times) = (819_200 + 4096 * number, 200 + number);
+        let text =
+            format!("259:0 rbytes=409600 wbytes={bytes} rios=100 wios={times} dbytes=0 dios=0\n");
+        fs::write(path.join("io.stat"), text)?;
     }
     Ok(())
 }

@@ -45,14 +45,14 @@ static UNIFIED: [Row; 11] = [
 ];
 
 static SPLIT: [Row; 15] = [
-    // What the controllers say replaces it.
+    // What the controller says replaces it.
     (File::Cpu, "unified", "cpu.stat", true),
     (File::Memory, "memory", "memory.stat", true),
     (File::MemoryUsage, "memory", "memory.usage_in_bytes", true),
     (File::MemoryPeak, "memory", "memory.max_usage_in_bytes", true),
     (File::MemoryFailures, "memory", "memory.failcnt", true),
     (File::MemoryKernel, "memory", "memory.kmem.usage_in_bytes", true),
-    (File::Cpu, "cpu", "cpu.stat", true),
+    (File::CpuPeriods, "cpu", "cpu.stat", true),
     (File::CpuUsage, "cpuacct", "cpuacct.usage", true),
     (File::CpuTicks, "cpuacct", "cpuacct.stat", true),
     // Older kernels have those of the group alone, which the newer ones then replace.

@@ -36,7 +36,7 @@ use collect::{Collector, Context, Error, Faults, Filter, Kept, Opt, Result, Root
 use devices::Devices;
 use exposition::{Sheets, Writer};
 use filesystems::FileSystems;
-use group::{Group, Reader};
+use group::{Group, Reader, Still};
 use kills::Gone;
 use layout::Layout;
 use machine::Machine;
@@ -160,7 +160,7 @@ impl Containers {
             gone: Gone::default(),
             filesystems: FileSystems::new(cx, Arc::new(statfs)),
             sheets: Arc::default(),
-            due: Instant::now(),
+            due: cx.clock.instant(),
         })
     }
 }
@@ -171,7 +171,7 @@ impl Collector for Containers {
             self.known = Some(Self::open(&self.cx)?);
         }
         let Some(known) = &mut self.known else { return Ok(()) };
-        known.reader.begin();
+        known.reader.begin(self.cx.clock.instant());
         if known.reader.boot.is_none() {
             known.reader.boot = boot(&self.cx.proc);
         }
@@ -184,7 +184,7 @@ impl Collector for Containers {
                 return Ok(());
             }
             known.reader.lost = false;
-            known.tree.read(&mut known.reader);
+            known.tree.read(Still::default(), &mut known.reader);
             // Where a group has gone another one may have come: the next walk finds it.
             rounds += 1;
             if !known.reader.lost || rounds == ROUNDS {
@@ -277,13 +277,13 @@ fn network(group: &mut Group, below: &mut [&mut Group], processes: &mut Processe
     }
 }
 
-/// When the machine started, seconds since 1970.
 /// Whether `/proc` names processes as the kernel names them to us. A directory without a process of ours, as tests
 /// have, is taken for one that does.
 fn knows_processes(proc: &Root) -> bool {
     proc.link("self").is_none_or(|pid| pid == std::process::id().to_string())
 }
 
+/// When the machine started, seconds since 1970.
 fn boot(proc: &Root) -> Option<i64> {
     let text = proc.read("stat").ok()?;
     let line = text.text().lines().find_map(|line| line.strip_prefix("btime "))?;

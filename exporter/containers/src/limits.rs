@@ -1,5 +1,6 @@
 //! What a control group may use, and since when it is there. This rarely changes and costs six more
-//! files, so that it is read when a group is first seen and then once a minute.
+//! files, so that it is read when a group is first seen and then every five minutes; a quota of CPU time and the
+//! most memory once a minute. Groups have theirs read at different scrapes.
 //!
 //! | number | version 2 | version 1 |
 //! |---|---|---|
@@ -48,13 +49,11 @@ const UNLIMITED: u64 = 1 << 62;
 // === impl Limits ===
 
 impl Limits {
-    /// Reads them. `path` is the group's, with a slash before each name; `boot` is when the machine
-    /// started, seconds since 1970.
+    /// Reads them, the start apart. `path` is the group's, with a slash before each name.
     pub(crate) fn read(
         base: &Directory,
         layout: &Layout,
         path: &str,
-        boot: Option<i64>,
         buffer: &mut Vec<u8>,
     ) -> Self {
         let mut text = |controller: &str, file: &str| {
@@ -64,8 +63,42 @@ impl Limits {
         let mut limits = if layout.is_unified() { unified(&mut text) } else { split(&mut text) };
         limits.threads = text("pids", "pids.max")
             .map(|text| if text == "max" { 0 } else { number(&text).unwrap_or(0) });
-        limits.start = start(base, layout, path, boot);
         limits
+    }
+}
+
+impl Limits {
+    /// Reads again what alerts compare with: the quota of CPU time and the most memory. The other files
+    /// say what they said.
+    pub(crate) fn read_often(
+        &mut self,
+        base: &Directory,
+        layout: &Layout,
+        path: &str,
+        buffer: &mut Vec<u8>,
+    ) {
+        let mut text = |controller: &str, file: &str| {
+            let rel = layout.rel(controller, path, file)?;
+            Some(base.read(&rel, buffer).ok()?.trim().to_owned())
+        };
+        let [limit, quota] = if layout.is_unified() {
+            ["memory.max", "cpu.max"]
+        } else {
+            ["memory.limit_in_bytes", "cpu.cfs_quota_us"]
+        };
+        if let Some(memory) = &mut self.memory
+            && let Some(limit) = text("memory", limit)
+        {
+            memory.limit = bounded(&limit);
+        }
+        if let Some(cpu) = &mut self.cpu
+            && let Some(quota) = text("cpu", quota)
+        {
+            // Version 1 has the period in a file of its own.
+            let (quota, period) = quota.split_once(' ').unwrap_or((&quota, ""));
+            cpu.quota = number(quota);
+            cpu.period = number(period).unwrap_or(cpu.period);
+        }
     }
 }
 
@@ -112,14 +145,22 @@ fn bounded(text: &str) -> u64 {
     number(text).filter(|bytes| *bytes <= UNLIMITED).unwrap_or(0)
 }
 
-/// The directory's time changes with what is made in it; the file's is set when the group is made.
-fn start(base: &Directory, layout: &Layout, path: &str, boot: Option<i64>) -> Option<i64> {
+/// When a group was made. The directory's time changes with what is made in it; the file's is set
+/// when the group is made.
+pub(crate) fn start(
+    base: &Directory,
+    layout: &Layout,
+    path: &str,
+    boot: Option<i64>,
+) -> Option<i64> {
     let of = |controller: &str| {
         let file = if layout.is_unified() { "cgroup.events" } else { "cgroup.clone_children" };
         let directory = layout.rel(controller, path, "")?;
         let times = [directory, layout.rel(controller, path, file)?];
         times.iter().filter_map(|rel| base.modified(rel).ok()).min()
     };
-    let first = ["cpu", "memory", "pids"].into_iter().filter_map(of).min()?;
+    // In version 2 all of them have one tree.
+    let controllers = if layout.is_unified() { &["cpu"][..] } else { &["cpu", "memory", "pids"] };
+    let first = controllers.iter().copied().filter_map(of).min()?;
     Some(boot.map_or(first, |boot| first.max(boot)))
 }

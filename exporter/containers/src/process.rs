@@ -34,6 +34,11 @@ impl Processes {
         self.links = LINKS;
     }
 
+    /// Whether no more may be looked at.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.links == 0
+    }
+
     /// Open files of the processes, and sockets among them; `None` where that may not be known.
     pub(crate) fn open(&mut self, pids: &[u32]) -> Option<(usize, usize)> {
         let (mut files, mut sockets) = (0, 0);

@@ -14,12 +14,13 @@
 //!
 //! The root of version 2 has no `memory.current`: it is `anon` and `file`, as cAdvisor has it.
 
-use crate::text::{device, fields, number, pairs};
+use crate::text::{Places, device, field, lines, number, words};
 
 /// A file of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum File {
     Cpu,
+    CpuPeriods,
     CpuUsage,
     CpuTicks,
     Memory,
@@ -103,34 +104,80 @@ impl Stats {
         }
     }
 
-    /// Takes what a file says.
-    pub(crate) fn take(&mut self, file: File, text: &str, unified: bool) {
+    /// Forgets what this file of version 2 said.
+    pub(crate) fn forget(&mut self, file: File) {
         match file {
-            File::Cpu => self.cpu(text),
+            File::Cpu => {
+                (self.cpu, self.cpu_user, self.cpu_system) = (None, None, None);
+                (self.periods, self.throttled_periods, self.throttled) = (None, None, None);
+                (self.burst_periods, self.burst) = (None, None);
+            }
+            File::Memory => {
+                (self.rss, self.cache, self.mapped) = (None, None, None);
+                (self.active_file, self.inactive_file) = (None, None);
+                (self.faults, self.major_faults) = (None, None);
+            }
+            File::MemoryUsage => self.memory = None,
+            File::MemoryPeak => self.peak = None,
+            File::Swap => self.swap = None,
+            File::Io => self.devices.clear(),
+            File::Threads => self.threads = None,
+            File::Processes => {
+                self.pids.clear();
+                self.processes = None;
+            }
+            File::CpuPressure => self.pressure[0] = [None; 2],
+            File::MemoryPressure => self.pressure[1] = [None; 2],
+            File::IoPressure => self.pressure[2] = [None; 2],
+            // Version 1's.
+            File::CpuPeriods
+            | File::CpuUsage
+            | File::CpuTicks
+            | File::MemoryFailures
+            | File::MemoryKernel
+            | File::IoBytes
+            | File::IoOperations => {}
+        }
+    }
+
+    /// Takes what a file says.
+    pub(crate) fn take(
+        &mut self,
+        file: File,
+        text: &[u8],
+        unified: bool,
+        places: &mut [Places; 3],
+    ) {
+        let [cpu, periods, memory] = places;
+        match file {
+            File::Cpu => cpu.find(text, &CPU, |key, number| self.cpu(key, number)),
+            File::CpuPeriods => {
+                periods.find(text, &CPU_SPLIT, |key, number| self.periods(key, number));
+            }
             File::CpuUsage => self.cpu = number(text).map(|ns| seconds(ns, 1e9)),
             File::CpuTicks => {
-                let time = |ticks| number(ticks).map(|ticks| seconds(ticks, TICKS));
-                for (key, ticks) in pairs(text) {
-                    match key {
-                        "user" => self.cpu_user = time(ticks),
-                        "system" => self.cpu_system = time(ticks),
-                        _ => {}
-                    }
-                }
+                let mut places = Places::default();
+                places.find(text, &["user", "system"], |key, ticks| {
+                    let time = if key == 0 { &mut self.cpu_user } else { &mut self.cpu_system };
+                    *time = Some(seconds(ticks, TICKS));
+                });
             }
-            File::Memory if unified => self.memory_unified(text),
-            File::Memory => self.memory_split(text),
+            File::Memory => {
+                let keys = if unified { &MEMORY[..] } else { &MEMORY_SPLIT };
+                memory.find(text, keys, |key, number| self.memory(key, number));
+            }
             File::MemoryUsage => self.memory = number(text),
             File::MemoryPeak => self.peak = number(text),
             File::MemoryFailures => self.failures = number(text),
             File::MemoryKernel => self.kernel = number(text),
             File::Swap => self.swap = number(text),
-            File::Io => self.io(text),
+            File::Io => io(text, &mut self.devices),
             File::IoBytes => self.blkio(text, bytes),
             File::IoOperations => self.blkio(text, operations),
             File::Threads => self.threads = number(text),
             File::Processes => {
-                self.pids.extend(text.lines().filter_map(|line| line.parse::<u32>().ok()));
+                let pids = lines(text).filter_map(number);
+                self.pids.extend(pids.filter_map(|pid: u64| u32::try_from(pid).ok()));
                 self.processes = Some(self.pids.len());
             }
             File::CpuPressure => self.pressure[0] = pressure(text),
@@ -144,105 +191,124 @@ impl Stats {
         Some(self.memory?.saturating_sub(self.inactive_file.unwrap_or(0)))
     }
 
-    fn cpu(&mut self, text: &str) {
-        let time = |value, parts| number(value).map(|time| seconds(time, parts));
-        for (key, value) in pairs(text) {
-            match key {
-                "usage_usec" => self.cpu = time(value, 1e6),
-                "user_usec" => self.cpu_user = time(value, 1e6),
-                "system_usec" => self.cpu_system = time(value, 1e6),
-                "nr_periods" => self.periods = number(value),
-                "nr_throttled" => self.throttled_periods = number(value),
-                "throttled_usec" => self.throttled = time(value, 1e6),
-                "throttled_time" => self.throttled = time(value, 1e9),
-                "nr_bursts" => self.burst_periods = number(value),
-                "burst_usec" => self.burst = time(value, 1e6),
-                "burst_time" => self.burst = time(value, 1e9),
-                _ => {}
-            }
+    /// Takes a number of `cpu.stat`, by the place of its key.
+    fn cpu(&mut self, key: usize, number: u64) {
+        match key {
+            0 => self.cpu = Some(seconds(number, 1e6)),
+            1 => self.cpu_user = Some(seconds(number, 1e6)),
+            2 => self.cpu_system = Some(seconds(number, 1e6)),
+            3 => self.periods = Some(number),
+            4 => self.throttled_periods = Some(number),
+            5 => self.throttled = Some(seconds(number, 1e6)),
+            6 => self.burst_periods = Some(number),
+            _ => self.burst = Some(seconds(number, 1e6)),
         }
     }
 
-    fn memory_unified(&mut self, text: &str) {
-        for (key, value) in pairs(text) {
-            match key {
-                "anon" => self.rss = number(value),
-                "file" => self.cache = number(value),
-                "file_mapped" => self.mapped = number(value),
-                "active_file" => self.active_file = number(value),
-                "inactive_file" => self.inactive_file = number(value),
-                "pgfault" => self.faults = number(value),
-                "pgmajfault" => self.major_faults = number(value),
-                _ => {}
-            }
+    /// Takes a number of version 1's `cpu.stat`, by the place of its key.
+    fn periods(&mut self, key: usize, number: u64) {
+        match key {
+            0 => self.periods = Some(number),
+            1 => self.throttled_periods = Some(number),
+            2 => self.throttled = Some(seconds(number, 1e9)),
+            3 => self.burst_periods = Some(number),
+            _ => self.burst = Some(seconds(number, 1e9)),
         }
     }
 
-    fn memory_split(&mut self, text: &str) {
-        for (key, value) in pairs(text) {
-            match key {
-                "total_rss" => self.rss = number(value),
-                "total_cache" => self.cache = number(value),
-                "total_mapped_file" => self.mapped = number(value),
-                "total_swap" => self.swap = number(value),
-                "total_active_file" => self.active_file = number(value),
-                "total_inactive_file" => self.inactive_file = number(value),
-                "pgfault" => self.faults = number(value),
-                "pgmajfault" => self.major_faults = number(value),
-                _ => {}
-            }
-        }
-    }
-
-    /// Lines such as `8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0 cost.usage=5`.
-    fn io(&mut self, text: &str) {
-        for line in text.lines() {
-            let Some((key, rest)) = line.split_once(' ') else { continue };
-            let Some(number) = device(key) else { continue };
-            let mut row = Device { number, ..Device::default() };
-            for (key, value) in fields(rest) {
-                let [usage, wait, debt, delay] = &mut row.cost;
-                let field = match key {
-                    "rbytes" => &mut row.read_bytes,
-                    "wbytes" => &mut row.written_bytes,
-                    "rios" => &mut row.reads,
-                    "wios" => &mut row.writes,
-                    "cost.usage" => usage,
-                    "cost.wait" => wait,
-                    "cost.indebt" => debt,
-                    "cost.indelay" => delay,
-                    _ => continue,
-                };
-                *field = Some(value);
-            }
-            self.devices.push(row);
-        }
+    /// Takes a number of `memory.stat`, by the place of its key.
+    fn memory(&mut self, key: usize, number: u64) {
+        let field = match key {
+            0 => &mut self.rss,
+            1 => &mut self.cache,
+            2 => &mut self.mapped,
+            3 => &mut self.inactive_file,
+            4 => &mut self.active_file,
+            5 => &mut self.faults,
+            6 => &mut self.major_faults,
+            _ => &mut self.swap,
+        };
+        *field = Some(number);
     }
 
     /// Lines such as `8:0 Read 4096`.
-    fn blkio(&mut self, text: &str, field: fn(&mut Device, bool) -> &mut Option<u64>) {
-        for line in text.lines() {
-            let mut words = line.split_ascii_whitespace();
+    fn blkio(&mut self, text: &[u8], field: fn(&mut Device, bool) -> &mut Option<u64>) {
+        for line in lines(text) {
+            let mut words = words(line);
             let (Some(key), Some(operation), Some(value)) =
                 (words.next(), words.next(), words.next())
             else {
                 continue;
             };
             let read = match operation {
-                "Read" => true,
-                "Write" => false,
+                b"Read" => true,
+                b"Write" => false,
                 _ => continue,
             };
-            let (Some(number), Ok(value)) = (device(key), value.parse()) else { continue };
-            let place = self.devices.iter().position(|row| row.number == number);
+            let (Some(id), Some(value)) = (device(key), number(value)) else { continue };
+            let place = self.devices.iter().position(|row| row.number == id);
             let place = place.unwrap_or_else(|| {
-                self.devices.push(Device { number, ..Device::default() });
+                self.devices.push(Device { number: id, ..Device::default() });
                 self.devices.len() - 1
             });
             if let Some(row) = self.devices.get_mut(place) {
                 *field(row, read) = Some(value);
             }
         }
+    }
+}
+
+/// Keys of version 2's `cpu.stat`.
+const CPU: [&str; 8] = [
+    "usage_usec",
+    "user_usec",
+    "system_usec",
+    "nr_periods",
+    "nr_throttled",
+    "throttled_usec",
+    "nr_bursts",
+    "burst_usec",
+];
+/// The same of version 1's.
+const CPU_SPLIT: [&str; 5] =
+    ["nr_periods", "nr_throttled", "throttled_time", "nr_bursts", "burst_time"];
+/// Keys of version 2's `memory.stat`.
+const MEMORY: [&str; 7] =
+    ["anon", "file", "file_mapped", "inactive_file", "active_file", "pgfault", "pgmajfault"];
+/// The same of version 1's, and swap.
+const MEMORY_SPLIT: [&str; 8] = [
+    "total_rss",
+    "total_cache",
+    "total_mapped_file",
+    "total_inactive_file",
+    "total_active_file",
+    "pgfault",
+    "pgmajfault",
+    "total_swap",
+];
+
+/// Lines such as `8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0 cost.usage=5`.
+pub(crate) fn io(text: &[u8], devices: &mut Vec<Device>) {
+    for line in lines(text) {
+        let mut words = words(line);
+        let Some(number) = words.next().and_then(device) else { continue };
+        let mut row = Device { number, ..Device::default() };
+        for (key, value) in words.filter_map(field) {
+            let [usage, wait, debt, delay] = &mut row.cost;
+            let field = match key {
+                b"rbytes" => &mut row.read_bytes,
+                b"wbytes" => &mut row.written_bytes,
+                b"rios" => &mut row.reads,
+                b"wios" => &mut row.writes,
+                b"cost.usage" => usage,
+                b"cost.wait" => wait,
+                b"cost.indebt" => debt,
+                b"cost.indelay" => delay,
+                _ => continue,
+            };
+            *field = Some(value);
+        }
+        devices.push(row);
     }
 }
 
@@ -258,17 +324,18 @@ fn operations(device: &mut Device, read: bool) -> &mut Option<u64> {
 const TICKS: f64 = 100.0;
 
 /// The totals of `some` and of `full`, seconds. They stand last in their lines.
-fn pressure(text: &str) -> [Option<f64>; 2] {
+fn pressure(text: &[u8]) -> [Option<f64>; 2] {
     let mut totals = [None, None];
-    for line in text.lines() {
+    for line in lines(text) {
         let [some, full] = &mut totals;
         let total = match line.get(..5) {
-            Some("some ") => some,
-            Some("full ") => full,
+            Some(b"some ") => some,
+            Some(b"full ") => full,
             _ => continue,
         };
-        let number = line.rsplit_once('=').filter(|(before, _)| before.ends_with(" total"));
-        *total = number.and_then(|(_, total)| Some(seconds(total.trim().parse().ok()?, 1e6)));
+        let last = line.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next();
+        let number = last.and_then(|word| number(word.strip_prefix(b"total=")?));
+        *total = number.map(|total| seconds(total, 1e6));
     }
     totals
 }

@@ -2,6 +2,7 @@
 //! CRI-O and Docker.
 #![expect(clippy::disallowed_methods, reason = "tests make and change files")]
 
+mod still;
 mod unified;
 
 use super::*;

@@ -5,7 +5,7 @@
 //! it has gone. A file system that does not count (links are 1) is listed each time.
 
 use crate::{
-    group::{Files, Group, Reader},
+    group::{Files, Group, Reader, Still},
     names::{DEPTH, Place},
 };
 use collect::Filter;
@@ -158,17 +158,19 @@ impl Tree {
             let same = old.first().is_some_and(|tree| *tree.name == *name);
             self.below.push(if same { old.remove(0) } else { Self::at(&name, place) });
         }
+        self.below.shrink_to_fit();
     }
 
-    /// Reads the groups that were not read in this round; whether none of them has gone.
-    pub(crate) fn read(&mut self, reader: &mut Reader) -> bool {
-        let mut there = true;
+    /// Reads the groups that were not read in this round; whether this one is still there.
+    pub(crate) fn read(&mut self, above: Still, reader: &mut Reader) -> bool {
+        let (mut there, mut still) = (true, above);
         if let Some(group) = &mut self.group {
-            there = Arc::make_mut(group).read(&mut self.files, reader)
+            there = Arc::make_mut(group).read(&mut self.files, above, reader)
                 || matches!(self.place, Place::Root);
+            still = self.files.still();
         }
         let all = self.below.len();
-        self.below.retain_mut(|tree| tree.read(reader));
+        self.below.retain_mut(|tree| tree.read(still, reader));
         if self.below.len() < all {
             self.seen = None;
             reader.lost = true;
