@@ -153,11 +153,7 @@ impl Server {
 
     /// The host and its port as a URL has them.
     pub(crate) fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        trust::authority(&self.host, self.port)
     }
 }
 

@@ -64,6 +64,11 @@ pub struct Pem {
 /// The longest file that is read. A kubeconfig of a thousand clusters is shorter.
 const MAX_FILE: u64 = 8 << 20;
 
+/// A host and its port as a URL has them: addresses of IPv6, which have none here, get brackets.
+pub fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 // === impl Error ===
 
 impl Error {
@@ -126,6 +131,13 @@ pub fn token(text: &[u8], from: &str) -> Result<(HeaderName, HeaderValue), Error
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_ipv6_have_brackets() {
+        let all = [("fd00::1", 6443), ("127.0.0.1", 443), ("api.example", 80)];
+        let all = all.map(|(host, port)| authority(host, port));
+        assert_eq!(all, ["[fd00::1]:6443", "127.0.0.1:443", "api.example:80"]);
+    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "the test makes the file")]

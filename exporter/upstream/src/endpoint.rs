@@ -69,6 +69,11 @@ impl<'a> Endpoint<'a> {
                 continue;
             }
             let Some(key) = KEYS.iter().find(|known| **known == key) else {
+                if value.contains("://") {
+                    return Err(format!(
+                        "expected http:// or https:// behind {key}=, found {value:?}"
+                    ));
+                }
                 let known = KEYS.join(", ");
                 return Err(format!("unknown key {key}; expected {known} or labels.NAME"));
             };

@@ -226,7 +226,7 @@ fn wrong_settings() {
         nonsense
             --upstream.endpoints: endpoint 1: expected KEY=VALUE or NAME=URL, found "nonsense"
         app=ftp://x
-            --upstream.endpoints: endpoint 1: unknown key app; expected name, preset, url, families, ca-file, cert-file, key-file, token-file, server-name, insecure-skip-verify, timeout, max-bytes, max-samples or labels.NAME
+            --upstream.endpoints: endpoint 1: expected http:// or https:// behind app=, found "ftp://x"
         name=app
             --upstream.endpoints: endpoint app: has no url
         url=http://x:1
