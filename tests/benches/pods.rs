@@ -86,6 +86,7 @@ pub(crate) fn tell(context: &Context, pods: usize) {
         name: format!("deployment-7d4b9c6f5-{pod:05}").into(),
         config_hash: None,
         containers: (1..=CONTAINERS).map(|at| container(pod, at)).collect(),
+        ..Pod::default()
     };
     let all = (0..pods).map(|number| (uid(number).into(), pod(number)));
     context.shared.get::<Model>().pods_mut().reset(all);

@@ -67,6 +67,7 @@ impl Host {
             name: "web-0".into(),
             config_hash: hash.map(Into::into),
             containers: vec![container],
+            ..Pod::default()
         };
         self.cx.shared.get::<Model>().pods_mut().apply(&uid.into(), pod);
     }

@@ -6,7 +6,7 @@
 //! the paths of control groups where others have their uid.
 
 use crate::index::Index;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// A pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,12 @@ pub struct Pod {
     pub name: Arc<str>,
     /// `kubernetes.io/config.hash`, which only mirrors of static pods have.
     pub config_hash: Option<Arc<str>>,
+    /// Its label `k8s-app`, by which parts of the cluster itself are known.
+    pub app: Option<Arc<str>>,
+    /// Its address.
+    pub ip: Option<IpAddr>,
+    /// The port that one of its containers calls `metrics`.
+    pub metrics_port: Option<u16>,
     /// Its containers that have been made, of every kind.
     pub containers: Vec<Container>,
 }
@@ -178,6 +184,7 @@ mod tests {
             name: name.into(),
             config_hash: hash.map(Into::into),
             containers: ids.iter().map(container).collect(),
+            ..Pod::default()
         }
     }
 

@@ -6,8 +6,11 @@
 //! | `etcd` | a pod's container `etcd`: `http://127.0.0.1:2381`, as kubeadm has it; `etcd.service`: `http://127.0.0.1:2379` | `etcd_*`, `grpc_server_*` |
 //! | `kube-proxy` | a pod's container `kube-proxy`: `http://127.0.0.1:10249` | `kubeproxy_*` |
 //! | `containerd` | not: its address is in its own file; `/v1/metrics` | `containerd_*` |
-//! | `coredns` | not: its pod has an address of its own; port 9153 | `coredns_*` |
+//! | `coredns` | pods with the label `k8s-app: kube-dns` that have an address: their port `metrics` | `coredns_*` |
 //! | `crio` | not: it is off unless asked for, and its port 9090 is Prometheus's | `crio_*`, `container_runtime_crio_*` |
+//!
+//! A node may run two pods of CoreDNS: their lines have the labels `namespace` and `pod`, as those of a
+//! ServiceMonitor do, and the second one is the upstream `coredns-2`.
 //!
 //! A preset says which families are its own: what every Go program has (`go_*`, `process_*`) is left with it.
 //! What was found and has never answered is not spoken of: that a program runs does not say that it tells.
@@ -18,7 +21,7 @@ use crate::{
 };
 use collect::{Context, Error, Opt, Result};
 use model::{ActiveState, Model};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 /// Whether other programs are asked.
 pub const MODE: Opt = Opt::text(
@@ -34,13 +37,19 @@ const ENDPOINTS: Opt = Opt::list(
 const DISCOVER: Opt = Opt::switch(
     "upstream.discover",
     true,
-    "Look for etcd and kube-proxy among this node's pods and units.",
+    "Look for etcd, kube-proxy and CoreDNS among this node's pods and units.",
 );
 
 pub(crate) const OPTS: &[Opt] = &[ENDPOINTS, DISCOVER];
 
 /// Upstreams of a process at most.
 const MAX_ENDPOINTS: usize = 64;
+
+/// The preset that is found by its pods' addresses, and what these call themselves.
+const COREDNS: &str = "coredns";
+const DNS: &str = "kube-dns";
+/// Pods of it on one node.
+const MAX_DNS: usize = 4;
 
 /// What is known of a program.
 #[derive(Debug)]
@@ -118,12 +127,38 @@ impl Found {
         if self.discover {
             for preset in &PRESETS {
                 let named = self.configured.iter().any(|target| target.name == preset.name);
-                if !named && let Some(url) = self.url(preset) {
+                if named {
+                    continue;
+                }
+                if preset.name == COREDNS {
+                    targets.extend(self.dns(preset));
+                } else if let Some(url) = self.url(preset) {
                     targets.extend(preset.target(url));
                 }
             }
         }
         targets
+    }
+
+    /// The pods of the cluster's DNS, in the order of their names.
+    fn dns(&self, preset: &Preset) -> Vec<Target> {
+        let pods = self.model.pods();
+        let mut known: Vec<_> = pods
+            .iter()
+            .filter(|(_, pod)| pod.app.as_deref() == Some(DNS))
+            .filter_map(|(_, pod)| Some((pod, SocketAddr::new(pod.ip?, pod.metrics_port?))))
+            .collect();
+        known.sort_by(|(a, _), (b, _)| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        let targets = known.iter().take(MAX_DNS).zip(1..).filter_map(|((pod, address), number)| {
+            let mut target = preset.target(&format!("http://{address}/metrics"))?;
+            if number > 1 {
+                target.name = format!("{}-{number}", preset.name);
+            }
+            let labels = [("namespace", &pod.namespace), ("pod", &pod.name)];
+            target.labels = labels.map(|(name, value)| (name.to_owned(), value.to_string())).into();
+            Some(target)
+        });
+        targets.collect()
     }
 
     fn url(&self, preset: &Preset) -> Option<&'static str> {

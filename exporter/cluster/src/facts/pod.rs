@@ -1,4 +1,4 @@
-//! This node's pods: names, and the ids of their containers.
+//! This node's pods: names, the ids of their containers, and where their own metrics are.
 
 use super::Table;
 use model::{Container, ContainerKind, Model, Pod, Pods};
@@ -12,10 +12,15 @@ use std::{
 /// On the mirror of a pod that the kubelet read from a file: the uid under which that runs.
 const CONFIG_HASH: &str = "kubernetes.io/config.hash";
 
+/// How a port is called that has metrics.
+const METRICS_PORT: &str = "metrics";
+
 #[derive(Deserialize)]
 struct Object<'a> {
     #[serde(borrow)]
     metadata: Metadata<'a>,
+    #[serde(borrow, default)]
+    spec: Option<Spec<'a>>,
     #[serde(borrow, default)]
     status: Option<Status<'a>>,
 }
@@ -30,10 +35,41 @@ struct Metadata<'a> {
     name: Cow<'a, str>,
     #[serde(borrow, default)]
     annotations: Option<HashMap<Cow<'a, str>, Cow<'a, str>>>,
+    #[serde(borrow, default)]
+    labels: Option<Labels<'a>>,
+}
+
+/// The one label that is read.
+#[derive(Deserialize)]
+struct Labels<'a> {
+    #[serde(rename = "k8s-app", borrow, default)]
+    app: Option<Cow<'a, str>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Spec<'a> {
+    #[serde(borrow, default)]
+    containers: Option<Vec<ContainerSpec<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct ContainerSpec<'a> {
+    #[serde(borrow, default)]
+    ports: Option<Vec<Port<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Port<'a> {
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
+    container_port: u16,
 }
 
 #[derive(Default, Deserialize)]
 struct Status<'a> {
+    #[serde(rename = "podIP", borrow, default)]
+    ip: Option<Cow<'a, str>>,
     #[serde(rename = "containerStatuses", borrow, default)]
     normal: Option<Vec<ContainerStatus<'a>>>,
     #[serde(rename = "initContainerStatuses", borrow, default)]
@@ -82,7 +118,7 @@ impl Table for Pods {
 }
 
 fn pod(object: &Object<'_>) -> (Arc<str>, Pod) {
-    let Object { metadata, status } = object;
+    let Object { metadata, spec, status } = object;
     let none = Status::default();
     let status = status.as_ref().unwrap_or(&none);
     let containers = [
@@ -94,7 +130,14 @@ fn pod(object: &Object<'_>) -> (Arc<str>, Pod) {
         let made = |status: &ContainerStatus<'_>| container(status, kind);
         statuses.iter().flatten().filter_map(made).collect::<Vec<_>>()
     };
+    let specs = spec.iter().flat_map(|spec| &spec.containers).flatten();
+    let mut ports = specs.flat_map(|container| &container.ports).flatten();
+    let metrics = ports.find(|port| port.name.as_deref() == Some(METRICS_PORT));
+    let labels = metadata.labels.as_ref();
     let pod = Pod {
+        app: labels.and_then(|labels| Some((&**labels.app.as_ref()?).into())),
+        ip: status.ip.as_ref().and_then(|ip| ip.parse().ok()),
+        metrics_port: metrics.map(|port| port.container_port),
         namespace: (&*metadata.namespace).into(),
         name: (&*metadata.name).into(),
         config_hash: metadata
@@ -170,6 +213,31 @@ mod tests {
         assert!(pods.apply(b"{}").is_err());
         pods.apply(br#"{"metadata":{"uid":"c","namespace":"x","name":"y"}}"#).unwrap();
         assert_eq!(model.pods().len(), 2);
+    }
+
+    #[test]
+    fn where_a_pod_has_metrics() {
+        let model = Arc::new(Model::default());
+        let mut pods = Teller::<Pods>::new(Arc::clone(&model));
+        pods.list();
+        let dns = r#"{"metadata":{"uid":"a","namespace":"kube-system","name":"dns","labels":{
+            "k8s-app":"kube-dns","pod-template-hash":"x"}},"spec":{"containers":[{"name":"none"},
+            {"name":"coredns","ports":[{"name":"dns","containerPort":53,"protocol":"UDP"},
+            {"containerPort":8080},{"name":"metrics","containerPort":9153}]}]},
+            "status":{"podIP":"10.244.0.7"}}"#;
+        let bare = r#"{"metadata":{"uid":"b","namespace":"x","name":"y","labels":{}},"spec":{
+            "containers":null},"status":{"podIP":""}}"#;
+        for json in [dns, bare] {
+            pods.apply(json.as_bytes()).unwrap();
+        }
+        pods.listed();
+        let pods = model.pods();
+        let known = |uid| {
+            let pod = pods.get(uid).unwrap();
+            (pod.app.as_deref(), pod.ip.map(|ip| ip.to_string()), pod.metrics_port)
+        };
+        assert_eq!(known("a"), (Some("kube-dns"), Some("10.244.0.7".to_owned()), Some(9153)));
+        assert_eq!(known("b"), (None, None, None));
     }
 
     #[test]

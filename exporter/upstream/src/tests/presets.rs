@@ -189,6 +189,43 @@ async fn what_is_found_counts_from_its_first_answer() {
 }
 
 #[test]
+fn coredns_is_where_its_pods_are() {
+    let shared = collect::Shared::default();
+    let model = shared.get::<Model>();
+    let pod = |name: &str, app: &str, ip: &str, port: Option<u16>| Pod {
+        namespace: "kube-system".into(),
+        name: name.into(),
+        app: Some(app.into()),
+        ip: ip.parse().ok(),
+        metrics_port: port,
+        ..Pod::default()
+    };
+    let port = Some(9153);
+    model.pods_mut().reset([
+        ("1".into(), pod("coredns-b", "kube-dns", "fd00::7", port)),
+        ("2".into(), pod("coredns-a", "kube-dns", "10.244.0.7", port)),
+        ("3".into(), pod("starts", "kube-dns", "", port)),
+        ("4".into(), pod("silent", "kube-dns", "10.244.0.8", None)),
+        ("5".into(), pod("other", "other", "10.244.0.9", port)),
+    ]);
+    let targets = |options: &[(&str, &str)]| {
+        let cx = Context { shared: shared.clone(), ..cx(&UPSTREAMS, options) };
+        Found::new(&cx).unwrap().targets()
+    };
+    let all: Vec<_> = targets(&[])
+        .iter()
+        .map(|target| format!("{} {} {:?}", target.name, target.place.url(), target.labels))
+        .collect();
+    expect![[r#"
+        coredns http://10.244.0.7:9153 [("namespace", "kube-system"), ("pod", "coredns-a")]
+        coredns-2 http://[fd00::7]:9153 [("namespace", "kube-system"), ("pod", "coredns-b")]"#]]
+    .assert_eq(&all.join("\n"));
+    assert!(targets(&[("upstream.discover", "false")]).is_empty());
+    let named = targets(&[("upstream.endpoints", "preset=coredns\nurl=http://10.96.0.10:9153")]);
+    assert_eq!(named.len(), 1, "the configuration wins");
+}
+
+#[test]
 fn wrong_settings() {
     let mut all = String::new();
     for endpoint in [
