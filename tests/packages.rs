@@ -2,6 +2,7 @@
 //! install, each on a host with a real systemd; the service as it is locked down beside itself as root.
 #![expect(clippy::disallowed_methods, reason = "the tests put files into hosts and read them")]
 
+mod ansible;
 mod deb;
 mod external;
 mod hardened;
