@@ -42,7 +42,7 @@ fuzz seconds="600":
 # Only what runs beside real peers.
 e2e:
     tests/ground/peers
-    HYBRID_STATIC_BINARY=$(tests/ground/static) cargo test --locked --test tests -- parity accepted stuck alerts cluster journey leftovers
+    HYBRID_STATIC_BINARY=$(tests/ground/static) cargo test --locked --test tests -- parity accepted stuck alerts cluster daemonset journey leftovers
 
 # A shell in a real host or node (host, node, prometheus, cluster); all of it ends with the shell.
 up part="node":

@@ -226,7 +226,8 @@ fn sources() -> Vec<std::path::PathBuf> {
                 && !made.contains(&name)
         })
         .map(|rel| root().join(rel))
-        .filter(|path| path.is_file())
+        // What a link leads to is looked at where it stands.
+        .filter(|path| path.is_file() && !path.is_symlink())
         .collect()
 }
 
