@@ -373,9 +373,10 @@ def phases(site):
     site.kubectl("apply -f -", "---".join([greedy, *(pod(name, site.control.name, ONCE + "exit 3") for name in crashing)]))
     site.kubectl("-n shop wait --for=condition=Ready --timeout=300s pod --all")
     full, filling = disk_fills(site, "full", 2, 120, "critical"), disk_fills(site, "filling", 8, 720, "warning")
-    # What is told comes at the rules' pace: without the waits each would break at the same moment of it.
+    # What is told comes at the rules' pace: without the waits each would break at the same moment of it. Alertmanager keeps
+    # a group for half a minute after its last alert has ended: one that begins in it waits for group_interval.
     lost = [step for number in range(5) for step in (
-        number * 3, kubelet_stops(site.worker), number * 1.1, api_lost(site.worker, "dropped"), number * 1.1 + 0.5, api_lost(site.worker, "refused"))]
+        35 + number * 3, kubelet_stops(site.worker), number * 1.1, api_lost(site.worker, "dropped"), 35 + number * 1.1, api_lost(site.worker, "refused"))]
     return [
         {
             "units": [[unit(machine)] for machine in (site.db, site.control) for unit in (unit_fails, unit_flaps, journal_bursts)],
