@@ -279,7 +279,16 @@ const PAGES: [&str; 10] = [
 ];
 
 /// Flags of other programs, and a collector's that stands for all.
-const OTHERS: [&str; 6] = ["agent", "collector", "no-collector", "now", "release", "workspace"];
+const OTHERS: [&str; 8] = [
+    "agent",
+    "collector",
+    "locked",
+    "no-collector",
+    "now",
+    "release",
+    "target",
+    "workspace",
+];
 
 #[test]
 fn flags_and_commands_of_the_pages_exist() {
@@ -305,9 +314,14 @@ fn flags_and_commands_of_the_pages_exist() {
 
 #[test]
 fn links_of_the_pages_lead_somewhere() {
-    let generated = ["exporter/METRICS.md", "exporter/CONFIGURATION.md"];
+    let others = [
+        "exporter/METRICS.md",
+        "exporter/CONFIGURATION.md",
+        "daemonset/README.md",
+        "daemonset/systemd/README.md",
+    ];
     let mut faults = Vec::new();
-    for page in PAGES.into_iter().chain(generated) {
+    for page in PAGES.into_iter().chain(others) {
         let text = read(page);
         let here = Path::new(page).parent().expect("a page stands in a directory");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

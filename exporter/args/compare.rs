@@ -65,7 +65,7 @@ pub(super) fn command() -> Command {
         let sides = ["left", "right"].into_iter().flat_map(|side| {
             CREDENTIALS.map(|(name, value, help)| {
                 let name = format!("{side}.{name}");
-                let heading = format!("Whom the {side} side is, and who asks it");
+                let heading = format!("Who asks the {side} side, and whom to believe");
                 let arg = Arg::new(name.clone()).long(name).help(help).help_heading(heading);
                 if value.is_empty() { arg.action(ArgAction::SetTrue) } else { arg.value_name(value) }
             })
