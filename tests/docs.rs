@@ -279,16 +279,8 @@ const PAGES: [&str; 10] = [
 ];
 
 /// Flags of other programs, and a collector's that stands for all.
-const OTHERS: [&str; 8] = [
-    "agent",
-    "collector",
-    "locked",
-    "no-collector",
-    "now",
-    "release",
-    "target",
-    "workspace",
-];
+const OTHERS: [&str; 8] =
+    ["agent", "collector", "locked", "no-collector", "now", "release", "target", "workspace"];
 
 #[test]
 fn flags_and_commands_of_the_pages_exist() {

@@ -82,6 +82,7 @@ impl Clock {
     }
 
     /// The same, and `instant` for durations.
+    #[must_use]
     pub const fn ticking(self, instant: fn() -> Instant) -> Self {
         Self { instant, ..self }
     }

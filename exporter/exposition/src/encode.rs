@@ -284,7 +284,7 @@ impl Encoded {
             match insert {
                 Insert::Pages(pages) => pages.iter().for_each(|p| unpacker.unpack(p, &mut out)),
                 Insert::Drawn(drawn) => {
-                    (0..drawn.sheets()).for_each(|sheet| drawn.write(sheet, &mut out))
+                    (0..drawn.sheets()).for_each(|sheet| drawn.write(sheet, &mut out));
                 }
                 Insert::Message(message) => message.encode(&mut unpacker, &mut out),
             }

@@ -58,8 +58,8 @@ impl Mark {
 /// Spreads what differs in one bit over all of them; no two numbers come to the same but by chance.
 #[inline]
 fn mix(number: u64) -> u64 {
-    let wide = u128::from(number ^ MIX) * u128::from(MIX.rotate_left(32) | 1);
-    (wide >> 64) as u64 ^ wide as u64
+    let (low, high) = (number ^ MIX).carrying_mul(MIX.rotate_left(32) | 1, 0);
+    low ^ high
 }
 
 #[cfg(test)]

@@ -30,19 +30,26 @@ enum To<'a> {
     Mark(&'a mut Mark),
 }
 
-macro_rules! integers { ($($t:ty),*) => {$(
+macro_rules! integers { ($($t:ty: $bits:expr),*) => {$(
     impl Value for $t {
         fn write(self, out: &mut Vec<u8>) {
             out.extend_from_slice(itoa::Buffer::new().format(self).as_bytes());
         }
 
-        #[allow(clippy::cast_sign_loss, clippy::cast_lossless, reason = "bits, not a number")]
         fn bits(self) -> u64 {
-            self as u64
+            $bits(self)
         }
     }
 )*}}
-integers!(u8, u16, u32, u64, i32, i64, usize);
+integers!(
+    u8: u64::from,
+    u16: u64::from,
+    u32: u64::from,
+    u64: std::convert::identity,
+    i32: |number| i64::from(number).cast_unsigned(),
+    i64: i64::cast_unsigned,
+    usize: |number| number as u64
+);
 
 impl Value for f64 {
     fn write(self, out: &mut Vec<u8>) {
@@ -114,7 +121,9 @@ impl<'a> Samples<'a> {
             To::Text(out) => (out, None),
             To::Coded(out, coder) => (out, Some(coder)),
             To::Mark(mark) => {
-                labels.iter().for_each(|piece| mark.text(piece));
+                for piece in labels {
+                    mark.text(piece);
+                }
                 return mark.line(value.bits());
             }
         };

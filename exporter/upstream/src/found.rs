@@ -9,8 +9,8 @@
 //! | `coredns` | pods with the label `k8s-app: kube-dns` that have an address: their port `metrics` | `coredns_*` |
 //! | `crio` | not: it is off unless asked for, and its port 9090 is Prometheus's | `crio_*`, `container_runtime_crio_*` |
 //!
-//! A node may run two pods of CoreDNS: their lines have the labels `namespace` and `pod`, as those of a
-//! ServiceMonitor do, and the second one is the upstream `coredns-2`.
+//! A node may run two pods of `CoreDNS`: their lines have the labels `namespace` and `pod`, as those of a
+//! `ServiceMonitor` do, and the second one is the upstream `coredns-2`.
 //!
 //! A preset says which families are its own: what every Go program has (`go_*`, `process_*`) is left with it.
 //! What was found and has never answered is not spoken of: that a program runs does not say that it tells.
