@@ -158,7 +158,7 @@ impl Security {
         }
         if let Some(bucket) = &terms.bucket {
             let taken = lock(bucket).take();
-            taken.map_err(|wait| too_many("too many requests\n", wait))?;
+            taken.map_err(|wait| Box::new(too_many("too many requests\n", wait)))?;
         }
         if terms.users.is_empty() {
             return Ok(());
@@ -171,7 +171,9 @@ impl Security {
         };
         match verdict {
             Verdict::Right => Ok(()),
-            Verdict::Busy => Err(too_many("too many passwords to check\n", Duration::ZERO)),
+            Verdict::Busy => {
+                Err(Box::new(too_many("too many passwords to check\n", Duration::ZERO)))
+            }
             Verdict::Wrong => {
                 let mut answer = text(StatusCode::UNAUTHORIZED, "unauthorized\n");
                 let scheme = HeaderValue::from_static("Basic");
@@ -182,11 +184,11 @@ impl Security {
     }
 }
 
-fn too_many(what: &'static str, wait: Duration) -> Box<Response> {
+fn too_many(what: &'static str, wait: Duration) -> Response {
     let mut answer = text(StatusCode::TOO_MANY_REQUESTS, what);
     let seconds = wait.as_secs().saturating_add(1);
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    Box::new(answer)
+    answer
 }
 
 // === impl Terms ===

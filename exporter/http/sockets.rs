@@ -1,10 +1,11 @@
 //! Sockets that connections come from: those that we make, and those that systemd made for us.
 
 use listenfd::ListenFd;
+use rustix::net::sockopt;
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
-    os::unix,
+    os::{fd::AsFd, unix},
 };
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
@@ -61,7 +62,13 @@ fn take(given: &mut ListenFd, index: usize) -> io::Result<Bound> {
         let what = format!("socket {index} of systemd: expected ListenStream=: {error}");
         io::Error::new(error.kind(), what)
     };
+    let listens = |socket: &dyn AsFd| match sockopt::socket_acceptconn(socket.as_fd()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(wrong(io::Error::other("it does not listen; Accept= must be no"))),
+        Err(error) => Err(wrong(error.into())),
+    };
     if let Ok(Some(listener)) = given.take_unix_listener(index) {
+        listens(&listener)?;
         listener.set_nonblocking(true).map_err(wrong)?;
         let name = listener.local_addr().map_err(wrong)?;
         let address = Address::Unix(unix_name(&name));
@@ -69,6 +76,7 @@ fn take(given: &mut ListenFd, index: usize) -> io::Result<Bound> {
     }
     let listener = given.take_tcp_listener(index).map_err(wrong)?;
     let listener = listener.ok_or_else(|| wrong(io::ErrorKind::NotFound.into()))?;
+    listens(&listener)?;
     listener.set_nonblocking(true).map_err(wrong)?;
     Bound::tcp(listener)
 }

@@ -25,14 +25,15 @@ fn it_scrapes_as_it_is_configured() {
         ("wrong", &certificate, "wrong", "true"),
         ("bare", "", ALICE.2, "true"),
     ] {
-        config.push_str(&format!(
+        let job = format!(
             "- {{job_name: {job}, scheme: https, enable_http2: {http2}, tls_config: {{ca_file: '{}', \
              server_name: localhost{certificate}}}, basic_auth: {{username: {}, password: '{password}'}}, \
              scrape_timeout: 1s, static_configs: [{{targets: ['{}']}}]}}\n",
             file("ca.crt"),
             ALICE.0,
             server.address,
-        ));
+        );
+        config.push_str(&job);
     }
     let prometheus = match Prometheus::start(&config, None) {
         Ok(prometheus) => prometheus,

@@ -54,6 +54,16 @@ fn several_sockets_of_both_kinds() {
 }
 
 #[test]
+fn a_socket_that_does_not_listen_is_refused() {
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connected = TcpStream::connect(tcp.local_addr().unwrap()).unwrap();
+    let sockets =
+        [std::os::fd::OwnedFd::from(tcp).into(), std::os::fd::OwnedFd::from(connected).into()];
+    let mut running = Ended(activate(sockets, &[]));
+    assert_eq!(running.0.wait().unwrap().code(), Some(1));
+}
+
+#[test]
 fn no_socket_is_a_fault_that_names_the_way_out() {
     let output = crate::cli::program(&["--web.systemd-socket"], &[]).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();

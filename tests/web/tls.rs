@@ -97,8 +97,8 @@ fn client_certificates_by_policy() {
             for (which, identity) in
                 [("another's", &other), ("a late one", &late), ("a server's", &not_for_clients)]
             {
-                let passed = passes(client.clone().with(identity));
-                assert_eq!(passed, unknown, "{policy} {version:?}: {which}");
+                let got = passes(client.clone().with(identity));
+                assert_eq!(got, unknown, "{policy} {version:?}: {which}");
             }
         }
     }

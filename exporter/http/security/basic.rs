@@ -323,10 +323,11 @@ mod tests {
                 assert_eq!(got, verdict, "{user} {password}");
             }
         }
-        let state = checks.state();
-        assert_eq!((state.right.len(), state.wrong.len()), (2, 5));
-        assert!(state.running.is_empty() && state.asked.is_empty());
-        drop(state);
+        {
+            let state = checks.state();
+            assert_eq!((state.right.len(), state.wrong.len()), (2, 5));
+            assert!(state.running.is_empty() && state.asked.is_empty());
+        }
         assert_eq!(checks.check(&Users::default(), given("a", "b"), None).await, Verdict::Wrong);
     }
 

@@ -315,6 +315,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn what_is_wrong_is_named_with_its_line() {
         let mut all = String::new();
         for text in [
