@@ -179,7 +179,8 @@ impl Site {
                 "relabel_configs": relabel,
             });
             if let Some(params) = endpoint.get("params") {
-                job["params"] = params.clone();
+                let job = job.as_object_mut().expect("a mapping");
+                job.insert("params".to_owned(), params.clone());
             }
             jobs.push(job);
         }
@@ -193,7 +194,7 @@ impl Site {
         }
     }
 
-    fn from_the_manifests(&self) {
+    fn manifests_serve_every_part(&self) {
         let manifests = self.kustomized(&["daemonset/components/monitors"], "");
         self.apply(&manifests);
         self.agent_is_ready();
@@ -297,7 +298,7 @@ impl Site {
         }
     }
 
-    fn from_the_chart(&self) {
+    fn the_chart_serves_what_peers_did(&self) {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (name, tag) = image::EXPORTER.rsplit_once(':').expect("a tag");
         let values = json!({
@@ -372,10 +373,12 @@ impl Site {
         self.node.rolled_out("restricted", "deployment/hybrid-exporter-cluster", GUARD);
 
         let objects = Objects::new(&text);
-        let agent = at(&objects.0["DaemonSet/hybrid-exporter"], "/spec/template/spec");
-        let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": agent,
+        let agent = objects.0.get("DaemonSet/hybrid-exporter").expect("the agents");
+        let mut agent = at(agent, "/spec/template/spec").clone();
+        let account = ("serviceAccountName".to_owned(), "default".into());
+        agent.as_object_mut().expect("a mapping").extend([account]);
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": agent,
             "metadata": {"name": "agent", "namespace": "restricted"}});
-        pod["spec"]["serviceAccountName"] = "default".into();
         let warn = "pod-security.kubernetes.io/enforce=privileged";
         let more = "pod-security.kubernetes.io/warn=restricted";
         self.node.kubectl(&["label", "--overwrite", "namespace", "restricted", warn, more], "");
@@ -397,10 +400,10 @@ fn on_a_node() {
         Ok(site) => site,
         Err(reason) => return skip("daemonset::node::on_a_node", &reason),
     };
-    site.from_the_manifests();
+    site.manifests_serve_every_part();
     site.objects_are_valid();
     site.what_is_missing_is_said();
     site.remove_the_manifests();
-    site.from_the_chart();
+    site.the_chart_serves_what_peers_did();
     site.restricted();
 }

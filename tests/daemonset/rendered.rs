@@ -37,7 +37,7 @@ impl Objects {
         objects
     }
 
-    /// kustomize puts a hash of its contents behind a ConfigMap's name.
+    /// kustomize puts a hash of its contents behind the name of a `ConfigMap`.
     fn unhash(&mut self) {
         const NAME: &str = "hybrid-exporter-config";
         let hashed = self.0.keys().find_map(|key| {
