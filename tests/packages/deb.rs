@@ -62,6 +62,7 @@ fn comes_serves_and_leaves_nothing_on(release: Option<&str>, name: &str) {
     host.run(60, &completions);
 
     hardened::compare(&host);
+    held_socket(&host);
     upgrade(&host, &second);
 
     dpkg(&host, &["--remove", "hybrid-exporter"]);
@@ -77,6 +78,26 @@ fn comes_serves_and_leaves_nothing_on(release: Option<&str>, name: &str) {
     assert_eq!(left(&host, &before), Vec::<String>::new(), "a purge left files");
     let processes = host.run(20, &["sh", "-c", "pgrep -f hybrid-expor[t]er || true"]);
     assert_eq!(processes, "", "a purge left processes");
+}
+
+/// With the drop-in systemd holds the port: whoever asks starts the service.
+fn held_socket(host: &Host) {
+    let (socket, drop_in) =
+        ("hybrid-exporter.socket", "/etc/systemd/system/hybrid-exporter.service.d");
+    host.run(20, &["mkdir", drop_in]);
+    host.run(20, &["cp", "/usr/share/doc/hybrid-exporter/examples/socket.conf", drop_in]);
+    host.run(60, &["systemctl", "daemon-reload"]);
+    host.run(120, &["systemctl", "stop", SERVICE]);
+    host.run(120, &["systemctl", "enable", "--now", socket]);
+    assert_eq!(property(host, "ActiveState"), "inactive");
+    assert!(!page(host, "/metrics").series.is_empty(), "an empty page");
+    assert_eq!(property(host, "ActiveState"), "active");
+    host.run(120, &["systemctl", "disable", "--now", socket]);
+    host.run(120, &["systemctl", "stop", SERVICE]);
+    host.run(20, &["rm", "-r", drop_in]);
+    host.run(60, &["systemctl", "daemon-reload"]);
+    host.run(120, &["systemctl", "start", SERVICE]);
+    serving(host);
 }
 
 /// Upgrades while a service complains: no complaint is counted twice, none is lost.
