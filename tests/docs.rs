@@ -265,7 +265,7 @@ fn node_exporter_families_are_declared() {
 }
 
 /// What is written by hand for people.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "daemonset/SCALING.md",
     "daemonset/SIZING.md",
@@ -273,6 +273,7 @@ const PAGES: [&str; 10] = [
     "exporter/MOVING.md",
     "exporter/TROUBLESHOOTING.md",
     "exporter/containers/README.md",
+    "exporter/http/README.md",
     "exporter/journal/README.md",
     "exporter/kube/README.md",
     "exporter/upstream/README.md",
