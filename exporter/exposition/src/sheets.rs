@@ -7,7 +7,7 @@
 use crate::Page;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Kept from scrape to scrape by who draws. Holds 640 KiB at most.
+/// Kept from scrape to scrape by who draws. Holds 960 KiB at most.
 #[derive(Debug, Default)]
 pub struct Sheets(Mutex<Table>);
 
@@ -26,7 +26,7 @@ struct Sheet {
 }
 
 /// Compressed bytes that are kept.
-const MOST: usize = 640 << 10;
+const MOST: usize = 960 << 10;
 
 // === impl Sheets ===
 
@@ -86,7 +86,7 @@ mod tests {
     fn what_stands_still_is_kept_and_what_is_gone_is_not() {
         let (sheets, lines) = (Sheets::default(), [b'a'; 100]);
         let bytes = || sheets.with(|table| table.bytes);
-        let page = |byte: u8| Page::of(&vec![byte; 250 << 10], &lines, 1).unwrap();
+        let page = |byte: u8| Page::of(&vec![byte; 400 << 10], &lines, 1).unwrap();
         sheets.fit(1, 4);
         assert_eq!(sheets.find(1, 0, 7).err(), Some(false), "the first time");
         assert_eq!(sheets.find(1, 0, 7).err(), Some(true), "the second time");
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(bytes(), 0, "another one came between");
         sheets.keep(1, 0, 7, page(1));
         sheets.keep(1, 0, 7, page(2));
-        assert_eq!(bytes(), 250 << 10);
+        assert_eq!(bytes(), 400 << 10);
         assert_eq!(*sheets.find(1, 0, 7).unwrap(), page(1));
         for sheet in 1..4 {
             assert_eq!(sheets.find(1, sheet, 7).err(), Some(false));
@@ -108,9 +108,9 @@ mod tests {
             }
         }
         assert_eq!(sheets.find(1, 1, 9).err(), Some(false), "it changed");
-        assert_eq!(bytes(), 500 << 10);
+        assert_eq!(bytes(), 800 << 10);
         sheets.fit(1, 2);
-        assert_eq!(bytes(), 250 << 10);
+        assert_eq!(bytes(), 400 << 10);
         sheets.fit(1, 0);
         assert_eq!(bytes(), 0);
         assert_eq!(sheets.find(1, 0, 7).err(), Some(false));
