@@ -132,7 +132,9 @@ fn upgrade(host: &Host, package: &str) {
     // Once more: what would be counted twice might come late.
     let after = after.max(count(&page(host, "/metrics/journal")));
     assert!(after > 0.0, "nothing was written while the new version ran");
-    assert_eq!(before + after, told, "{before} before the upgrade, {after} after it");
+    let counted = before + after;
+    let once = (counted - told).abs() < 0.5;
+    assert!(once, "of {told} complaints {before} are counted before the upgrade, {after} after it");
     host.run(60, &["systemctl", "stop", "complainer", SERVICE]);
     host.run(20, &["rm", "/etc/systemd/system/complainer.service"]);
     host.run(60, &["systemctl", "daemon-reload"]);

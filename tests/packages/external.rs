@@ -1,5 +1,5 @@
-//! The kubeconfig of a host outside of a cluster: the exporter sees Services and EndpointSlices with it, and the account
-//! may do nothing else.
+//! The kubeconfig of a host outside of a cluster: the exporter sees Services and their slices with it, and the
+//! account may do nothing else.
 
 use crate::{
     ground::{cluster::Cluster, done},
