@@ -2,7 +2,7 @@
 
 use collect::Context;
 use model::{Container, Model, Pod};
-use std::{fs, io, os::unix::fs::symlink, path::Path};
+use std::{fmt::Write as _, fs, io, os::unix::fs::symlink, path::Path};
 
 const CONTAINERS: usize = 3;
 const GROUP: [(&str, &str); 18] = [
@@ -116,9 +116,10 @@ fn worked(path: &Path, number: usize, wrote: bool) -> io::Result<()> {
         for line in text.lines() {
             let row = rows.iter().find(|(key, ..)| line.split(' ').next() == Some(*key));
             match row {
-                Some((key, from, step)) => out += &format!("{key} {}\n", from + step * number),
-                None => out = out + line + "\n",
+                Some((key, from, step)) => writeln!(out, "{key} {}", from + step * number),
+                None => writeln!(out, "{line}"),
             }
+            .expect("a string takes it");
         }
         out
     };

@@ -137,15 +137,15 @@ fn send(encoded: &Encoded, gzip: bool) -> usize {
         let Insert::Drawn(drawn) = insert else { continue };
         for sheet in 0..drawn.sheets() {
             out.clear();
-            if !gzip {
-                drawn.write(sheet, &mut out);
-            } else {
+            if gzip {
                 match pen.deflate(drawn, sheet, &mut out) {
                     Written::Anew(text) => crc.update(text),
                     Written::Again(page) => {
-                        crc.combine(&Hasher::new_with_initial_len(page.crc(), page.len() as u64))
+                        crc.combine(&Hasher::new_with_initial_len(page.crc(), page.len() as u64));
                     }
                 }
+            } else {
+                drawn.write(sheet, &mut out);
             }
             bytes += out.len();
         }
