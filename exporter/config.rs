@@ -5,9 +5,9 @@ mod file;
 pub use file::{example, read};
 
 use crate::flags::{
-    self, CONFIG_FILE, DISABLE_DEFAULTS, DISABLE_EXPORTER_METRICS, Flag, LISTEN_ADDRESS,
-    LOG_FORMAT, LOG_LEVEL, MAX_CONNECTIONS, MAX_REQUESTS, PROCFS, ROOTFS, SYSFS, SYSTEMD_SOCKET,
-    TELEMETRY_PATH, UDEV_DATA, UNAUTHENTICATED_HEALTH, Values, WEB_CONFIG_FILE,
+    self, CONFIG_FILE, DISABLE_DEFAULTS, DISABLE_EXPORTER_METRICS, Flag, KUBERNETES_AUTH,
+    LISTEN_ADDRESS, LOG_FORMAT, LOG_LEVEL, MAX_CONNECTIONS, MAX_REQUESTS, PROCFS, ROOTFS, SYSFS,
+    SYSTEMD_SOCKET, TELEMETRY_PATH, UDEV_DATA, UNAUTHENTICATED_HEALTH, Values, WEB_CONFIG_FILE,
 };
 use crate::{
     logging::Levels,
@@ -22,6 +22,17 @@ use std::{
     time::SystemTime,
 };
 
+/// Who may ask.
+#[derive(Debug)]
+pub struct Door {
+    /// The web configuration, if there is one.
+    pub web_config: Option<PathBuf>,
+    /// Whether the API server says so, too.
+    pub kubernetes_auth: bool,
+    /// Whether paths about health are answered to anybody.
+    pub unauthenticated_health: bool,
+}
+
 /// The configuration, checked.
 #[derive(Debug)]
 pub struct Config {
@@ -33,12 +44,10 @@ pub struct Config {
     pub max_requests: usize,
     /// Connections at the same time; 0 is no limit.
     pub max_connections: usize,
-    /// The web configuration, if there is one.
-    pub web_config: Option<PathBuf>,
+    /// Who may ask.
+    pub door: Door,
     /// Whether systemd's sockets are listened on, and not `listen`.
     pub systemd_socket: bool,
-    /// Whether paths about health are answered to anybody.
-    pub unauthenticated_health: bool,
     /// Whether the exporter's own numbers are exposed.
     pub exporter_metrics: bool,
     /// What to log.
@@ -249,11 +258,14 @@ impl Config {
             telemetry_path: telemetry_path(options.text(&TELEMETRY_PATH))?,
             max_requests: limit(&options, &MAX_REQUESTS)?,
             max_connections: limit(&options, &MAX_CONNECTIONS)?,
-            web_config: Some(options.text(&WEB_CONFIG_FILE))
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from),
+            door: Door {
+                web_config: Some(options.text(&WEB_CONFIG_FILE))
+                    .filter(|path| !path.is_empty())
+                    .map(PathBuf::from),
+                kubernetes_auth: options.switch(&KUBERNETES_AUTH),
+                unauthenticated_health: options.switch(&UNAUTHENTICATED_HEALTH),
+            },
             systemd_socket: options.switch(&SYSTEMD_SOCKET),
-            unauthenticated_health: options.switch(&UNAUTHENTICATED_HEALTH),
             exporter_metrics: !options.switch(&DISABLE_EXPORTER_METRICS),
             log_levels: options.text(&LOG_LEVEL).parse().map_err(|what| wrong(&LOG_LEVEL, what))?,
             log_format: match options.text(&LOG_FORMAT) {

@@ -62,6 +62,12 @@ pub(crate) const UNAUTHENTICATED_HEALTH: Opt = Opt::switch(
     "Answer /-/healthy, /-/ready, /livez, /readyz and /healthz without a password and beyond the limit \
      of requests. TLS and client certificates stay as they are.",
 );
+pub(crate) const KUBERNETES_AUTH: Opt = Opt::switch(
+    "web.kubernetes-auth",
+    false,
+    "Answer whoever has a bearer token of the cluster's and may get the path (nonResourceURLs), which the \
+     API server is asked by TokenReview and SubjectAccessReview.",
+);
 pub(crate) const DISABLE_EXPORTER_METRICS: Opt = Opt::switch(
     "web.disable-exporter-metrics",
     false,
@@ -97,6 +103,7 @@ static OWN: [(&str, &[Opt]); 4] = [
             LISTEN_ADDRESS,
             SYSTEMD_SOCKET,
             WEB_CONFIG_FILE,
+            KUBERNETES_AUTH,
             UNAUTHENTICATED_HEALTH,
             TELEMETRY_PATH,
             MAX_REQUESTS,

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use anyhow::Context as _;
+use cluster::review::Reviewer;
 use hybrid_exporter::{
     args::{self, Task},
     compare::{self, Comparison},
@@ -79,11 +80,19 @@ fn engine(config: &Config, own: Option<Arc<SelfMetrics>>) -> Result<Arc<Engine>,
     Ok(Arc::new(Engine::new(&config.context, &config.enabled, own)?))
 }
 
-/// Who may ask. Fails where the web configuration cannot be taken.
+/// Who may ask. Fails where the web configuration cannot be taken, or no API server is named that is to say it.
 fn security(config: &Config, own: &Arc<SelfMetrics>) -> Result<Security, config::Error> {
-    let Some(path) = &config.web_config else { return Ok(Security::default()) };
-    let (health, clock) = (config.unauthenticated_health, config.context.clock);
-    Security::load(path, health, clock, Arc::clone(own))
+    let mut security = match &config.door.web_config {
+        Some(path) => Security::load(path, config.context.clock, Arc::clone(own))?,
+        None => Security::default(),
+    };
+    if config.door.kubernetes_auth {
+        let name = "--web.kubernetes-auth".to_owned();
+        let reviewer = Reviewer::new(&config.context.options);
+        let reviewer = reviewer.map_err(|what| config::Error::Value { name, what })?;
+        security = security.with_accounts(reviewer);
+    }
+    Ok(security.with_open_health(config.door.unauthenticated_health))
 }
 
 /// The sockets to listen on.

@@ -35,6 +35,7 @@ fn wrong_configurations_end_with_64_and_name_what_is_wrong() {
         (&["--web.listen-address=10150"], "--web.listen-address: expected :PORT"),
         (&["--collector.netdev.device-include=("], "--collector.netdev.device-include: \"(\""),
         (&["check-config", "--log.level=loud"], "--log.level: expected debug, info"),
+        (&["check-config", "--web.kubernetes-auth"], "--web.kubernetes-auth: no --kubeconfig"),
         (
             &["--config.file=/nonexistent.yaml"],
             "read /nonexistent.yaml: No such file or directory (os error 2)\n",

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 #![expect(clippy::disallowed_methods, reason = "tests write certificates and configurations")]
 
+mod accounts;
 mod client;
 mod files;
 mod passwords;

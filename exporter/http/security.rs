@@ -3,6 +3,7 @@
 //! The configuration and the files that it names are looked at when somebody connects or asks, once a
 //! second at most, and read again when one of them is another. What cannot be taken changes nothing.
 
+mod accounts;
 mod basic;
 mod bucket;
 mod file;
@@ -12,6 +13,7 @@ use crate::{
     config::{Error, HEALTH_PATHS, READY_PATHS},
     selfmetrics::SelfMetrics,
 };
+use accounts::{Accounts, Said};
 use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
@@ -21,6 +23,7 @@ use axum::{
 };
 use basic::{Checks, Credentials, Users, Verdict};
 use bucket::{Bucket, Rate};
+use cluster::review::{Review, Reviewer};
 use collect::Clock;
 use rustls::ServerConfig;
 use std::{
@@ -40,8 +43,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Guards the door.
 #[derive(Clone, Debug, Default)]
 pub struct Security {
-    /// None where everybody may ask, without TLS.
+    /// None where there is no web configuration.
     guard: Option<Arc<Guard>>,
+    /// None where no accounts of a cluster are asked for.
+    accounts: Option<Arc<Accounts>>,
+    /// Whether paths about health are answered to anybody.
+    health_open: bool,
 }
 
 /// What is in force for a connection or a request.
@@ -51,7 +58,6 @@ pub(super) struct Terms(Option<Arc<InForce>>);
 #[derive(Debug)]
 struct Guard {
     path: PathBuf,
-    health_open: bool,
     clock: Clock,
     own: Arc<SelfMetrics>,
     in_force: RwLock<Arc<InForce>>,
@@ -103,12 +109,7 @@ struct Stamp {
 
 impl Security {
     /// Reads the web configuration. Fails where it cannot be taken; the message names file, line and key.
-    pub fn load(
-        path: &Path,
-        health_open: bool,
-        clock: Clock,
-        own: Arc<SelfMetrics>,
-    ) -> Result<Self, Error> {
+    pub fn load(path: &Path, clock: Clock, own: Arc<SelfMetrics>) -> Result<Self, Error> {
         let wrong = |what: trust::Error| Error::Value {
             name: format!("--{}", crate::flags::WEB_CONFIG_FILE.name),
             what: what.to_string(),
@@ -119,7 +120,6 @@ impl Security {
         let taken = taken.map_err(|what| Error::File { path: path.to_owned(), what })?;
         let guard = Guard {
             path: path.to_owned(),
-            health_open,
             clock,
             own,
             in_force: RwLock::new(Arc::new(taken)),
@@ -128,7 +128,19 @@ impl Security {
             schedule: Mutex::new(Schedule { next: Instant::now(), waiting: false }),
         };
         guard.tell(true);
-        Ok(Self { guard: Some(Arc::new(guard)) })
+        Ok(Self { guard: Some(Arc::new(guard)), ..Self::default() })
+    }
+
+    /// The same, where accounts of a cluster are let in, too.
+    #[must_use]
+    pub fn with_accounts(self, reviewer: Reviewer) -> Self {
+        Self { accounts: Some(Accounts::new(reviewer)), ..self }
+    }
+
+    /// The same, where paths about health are answered to anybody.
+    #[must_use]
+    pub fn with_open_health(self, health_open: bool) -> Self {
+        Self { health_open, ..self }
     }
 
     /// What is in force now.
@@ -152,36 +164,64 @@ impl Security {
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<(), Box<Response>> {
-        let (Some(guard), Some(terms)) = (&self.guard, &terms.0) else { return Ok(()) };
-        if guard.health_open && HEALTH_PATHS.iter().chain(&READY_PATHS).any(|open| *open == path) {
+        if self.health_open && HEALTH_PATHS.iter().chain(&READY_PATHS).any(|open| *open == path) {
             return Ok(());
         }
-        if let Some(bucket) = &terms.bucket {
+        let terms = terms.0.as_ref();
+        if let Some(bucket) = terms.and_then(|terms| terms.bucket.as_ref()) {
             let taken = lock(bucket).take();
             taken.map_err(|wait| Box::new(too_many("too many requests\n", wait)))?;
         }
-        if terms.users.is_empty() {
+        let users = terms.map(|terms| &terms.users).filter(|users| !users.is_empty());
+        if users.is_none() && self.accounts.is_none() {
             return Ok(());
         }
-        let given =
-            headers.get(AUTHORIZATION).and_then(|value| Credentials::parse(value.as_bytes()));
-        let verdict = match given {
-            Some(given) => guard.checks.check(&terms.users, given, peer).await,
-            None => Verdict::Wrong,
-        };
-        match verdict {
-            Verdict::Right => Ok(()),
-            Verdict::Busy => {
-                Err(Box::new(too_many("too many passwords to check\n", Duration::ZERO)))
+        let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        if let (Some(guard), Some(users)) = (&self.guard, users)
+            && let Some(given) = Credentials::parse(given)
+        {
+            match guard.checks.check(users, given, peer).await {
+                Verdict::Right => return Ok(()),
+                Verdict::Wrong => {}
+                Verdict::Busy => {
+                    let answer = too_many("too many passwords to check\n", Duration::ZERO);
+                    return Err(Box::new(answer));
+                }
             }
-            Verdict::Wrong => {
-                let mut answer = text(StatusCode::UNAUTHORIZED, "unauthorized\n");
-                let scheme = HeaderValue::from_static("Basic");
-                answer.headers_mut().insert(WWW_AUTHENTICATE, scheme);
-                Err(Box::new(answer))
+        } else if let Some(accounts) = &self.accounts
+            && let Some(token) = bearer(given)
+        {
+            match accounts.say(token, path).await {
+                Said::Review(Review::Allowed) => return Ok(()),
+                Said::Review(Review::Unknown) => {}
+                Said::Review(Review::Forbidden) => {
+                    let what = "the account may not get this path (nonResourceURLs)\n";
+                    return Err(Box::new(text(StatusCode::FORBIDDEN, what)));
+                }
+                Said::Busy => {
+                    let answer = too_many("too many tokens to review\n", Duration::ZERO);
+                    return Err(Box::new(answer));
+                }
+                Said::Nothing => {
+                    let what = "the API server does not say whose token this is\n";
+                    return Err(Box::new(text(StatusCode::SERVICE_UNAVAILABLE, what)));
+                }
             }
         }
+        let mut answer = text(StatusCode::UNAUTHORIZED, "unauthorized\n");
+        let schemes = [(users.is_some(), "Basic"), (self.accounts.is_some(), "Bearer")];
+        for (_, scheme) in schemes.into_iter().filter(|(open, _)| *open) {
+            answer.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        }
+        Err(Box::new(answer))
     }
+}
+
+/// The token of an `Authorization` header (RFC 6750), where it is one of a bearer.
+fn bearer(header: &[u8]) -> Option<&str> {
+    let (scheme, token) = header.split_at_checked(7)?;
+    let token = std::str::from_utf8(token).ok()?.trim();
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
 }
 
 fn too_many(what: &'static str, wait: Duration) -> Response {

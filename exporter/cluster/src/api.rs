@@ -5,7 +5,7 @@
 //! a request gave no answer: then a refused token or certificate is the likely reason. What a connection
 //! depends on having changed, new requests go over new connections.
 //!
-//! Bodies come as they are: a watch is never compressed by the server, and lists come as watches.
+//! Bodies come as they are: what the server would compress costs it and us more than it saves.
 
 use crate::{
     access::{Access, Identity, access},

@@ -25,6 +25,7 @@ mod own;
 mod plan;
 mod quota;
 mod reload;
+pub mod review;
 pub mod role;
 #[cfg(test)]
 mod scripted;
