@@ -26,7 +26,7 @@ use tracing_subscriber::{
 };
 
 /// The crates whose events are the exporter's own.
-const OWN: [&str; 18] = [
+const OWN: [&str; 19] = [
     "cgroup",
     "cluster",
     "collect",
@@ -45,6 +45,7 @@ const OWN: [&str; 18] = [
     "systemd",
     "trust",
     "upstream",
+    "yaml",
 ];
 
 /// From which level on events are logged: `debug`, or `info,h2=debug`.

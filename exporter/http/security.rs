@@ -6,6 +6,7 @@
 mod accounts;
 mod basic;
 mod bucket;
+mod digests;
 mod file;
 
 use super::text;

@@ -5,8 +5,8 @@
 //! of a node that is cut off are wanted most then. A bound on who asks at a time, and a pause after each
 //! token that is nobody's, keep a flood from the API server.
 
+use super::digests::{Digest, Digests};
 use cluster::review::{Review, Reviewer};
-use ring::{hmac, rand::SystemRandom};
 use std::{
     collections::HashMap,
     fmt,
@@ -40,7 +40,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Asks who may get what, and remembers it.
 pub(super) struct Accounts {
     reviewer: Reviewer,
-    key: hmac::Key,
+    digests: Digests,
     known: Mutex<HashMap<Digest, Known>>,
     places: Arc<Semaphore>,
     turns: Semaphore,
@@ -58,8 +58,6 @@ pub(super) enum Said {
     Nothing,
 }
 
-type Digest = [u8; 32];
-
 #[derive(Clone, Copy)]
 struct Known {
     review: Review,
@@ -70,12 +68,9 @@ struct Known {
 
 impl Accounts {
     pub(super) fn new(reviewer: Reviewer) -> Arc<Self> {
-        let random = SystemRandom::new();
-        let key =
-            hmac::Key::generate(hmac::HMAC_SHA256, &random).expect("the kernel has random numbers");
         Arc::new(Self {
             reviewer,
-            key,
+            digests: Digests::new(),
             known: Mutex::default(),
             places: Arc::new(Semaphore::new(WAITING)),
             turns: Semaphore::new(ASKING),
@@ -85,7 +80,7 @@ impl Accounts {
 
     /// Whether whoever has this token may get this path.
     pub(super) async fn say(self: &Arc<Self>, token: &str, path: &str) -> Said {
-        let digest = self.digest(token, path);
+        let digest = self.digests.of(&[token.as_bytes(), path.as_bytes()]);
         let known = self.known(&digest);
         if let Some(known) = known.filter(Known::is_fresh) {
             return Said::Review(known.review);
@@ -152,17 +147,6 @@ impl Accounts {
             }
         }
         known.insert(digest, Known { review, at: Instant::now() });
-    }
-
-    fn digest(&self, token: &str, path: &str) -> Digest {
-        let mut context = hmac::Context::with_key(&self.key);
-        for part in [token, path] {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part.as_bytes());
-        }
-        let mut digest = Digest::default();
-        digest.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
-        digest
     }
 }
 

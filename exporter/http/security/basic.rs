@@ -6,8 +6,8 @@
 //! most; clients that wait have a bound, each address and all together; and for a user that does not exist
 //! the hash of one that does is computed, so that the time tells nothing.
 
+use super::digests::{Digest, Digests};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ring::{hmac, rand::SystemRandom};
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     net::IpAddr,
@@ -52,13 +52,11 @@ pub(super) enum Verdict {
 
 /// Checks credentials and remembers verdicts.
 pub(super) struct Checks {
-    key: hmac::Key,
+    digests: Digests,
     state: Mutex<State>,
     /// One at a time.
     turn: Arc<Semaphore>,
 }
-
-type Digest = [u8; 32];
 
 #[derive(Default)]
 struct State {
@@ -87,14 +85,13 @@ impl Users {
     }
 
     /// The user's hash, or that of another one where there is no such user, always of the same.
-    fn hash(&self, user: &[u8], key: &hmac::Key) -> Option<(Arc<str>, bool)> {
+    fn hash(&self, user: &[u8], digests: &Digests) -> Option<(Arc<str>, bool)> {
         let known = std::str::from_utf8(user).ok().and_then(|user| self.0.get(user));
         if let Some(hash) = known {
             return Some((Arc::clone(hash), true));
         }
-        let drawn = hmac::sign(key, user);
-        let drawn = drawn
-            .as_ref()
+        let drawn = digests
+            .of(&[user])
             .iter()
             .take(4)
             .fold(0usize, |sum, byte| sum.wrapping_mul(256).wrapping_add(usize::from(*byte)));
@@ -130,10 +127,8 @@ impl Credentials {
 
 impl Checks {
     pub(super) fn new() -> Arc<Self> {
-        let random = SystemRandom::new();
-        let key =
-            hmac::Key::generate(hmac::HMAC_SHA256, &random).expect("the kernel has random numbers");
-        Arc::new(Self { key, state: Mutex::default(), turn: Arc::new(Semaphore::new(1)) })
+        let digests = Digests::new();
+        Arc::new(Self { digests, state: Mutex::default(), turn: Arc::new(Semaphore::new(1)) })
     }
 
     /// Whether a user of these has this password.
@@ -143,7 +138,7 @@ impl Checks {
         credentials: Credentials,
         peer: Option<IpAddr>,
     ) -> Verdict {
-        let Some((hash, known)) = users.hash(&credentials.user, &self.key) else {
+        let Some((hash, known)) = users.hash(&credentials.user, &self.digests) else {
             return Verdict::Wrong;
         };
         let digest = self.digest(&credentials, &hash, known);
@@ -197,19 +192,11 @@ impl Checks {
         drop(turn);
     }
 
-    /// What credentials and the hash that they have to fit are remembered by. Lookups by it may take
-    /// whatever time they take: without the key nobody can aim at one.
+    /// What credentials and the hash that they have to fit are remembered by.
     fn digest(&self, credentials: &Credentials, hash: &str, known: bool) -> Digest {
-        let mut context = hmac::Context::with_key(&self.key);
         // A hash that stands in for that of a user who is gone may be the one that the user had.
-        context.update(&[u8::from(known)]);
-        for part in [&credentials.user, hash.as_bytes(), &credentials.password] {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
-        let mut digest = Digest::default();
-        digest.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
-        digest
+        let known = [u8::from(known)];
+        self.digests.of(&[&known, &credentials.user, hash.as_bytes(), &credentials.password])
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
