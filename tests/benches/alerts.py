@@ -35,7 +35,8 @@ import urllib.parse
 import urllib.request
 
 import faults
-from faults import ROOT, peer, with_parent
+from faults import ROOT
+from parts import peer, with_parent
 
 PACE = 15
 # A guard against what hangs: no alert takes as long.

@@ -1,5 +1,4 @@
 """The machines of alerts.py and what breaks on them: a node with its control plane, a second node of its cluster, and a plain host."""
-import ctypes
 import dataclasses
 import datetime
 import json
@@ -13,6 +12,8 @@ import sys
 import time
 import typing
 
+from parts import cache, peer, with_parent
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 GROUND = ROOT / "tests/ground"
 IMAGE = "docker.io/ground/pause:1"
@@ -20,23 +21,6 @@ PKI = "/etc/kubernetes/pki"
 API = "10.10.0.1"
 # What the machine below lends is not the host's: how full its disk is belongs to it.
 BORROWED = r"--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|shared|opt/ground|run/credentials/.+)($$|/)"
-
-
-def with_parent():
-    """The kernel ends the child when this process dies."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-def cache():
-    caches = os.environ.get("XDG_CACHE_HOME") or str(pathlib.Path.home() / ".cache")
-    return pathlib.Path(os.environ.get("HYBRID_GROUND_CACHE") or f"{caches}/hybrid-ground")
-
-
-def peer(name):
-    for folder in (os.environ.get("HYBRID_PEERS"), os.environ.get("KUBEBUILDER_ASSETS"), cache() / "bin"):
-        if folder and (pathlib.Path(folder) / name).is_file():
-            return str(pathlib.Path(folder) / name)
-    return shutil.which(name) or sys.exit(f"no {name}: tests/ground/peers builds it, or the distribution has it")
 
 
 # === the machines ===

@@ -11,14 +11,12 @@ peer,ours,node,large. Ends with 1 where a limit on CPU time or memory is exceede
 belong to the machine.
 """
 import argparse
-import ctypes
 import http.client
 import json
 import os
 import pathlib
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -28,6 +26,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/ground"))
 import pods  # noqa: E402
+from parts import cache, peer, with_parent  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 # A process that used no more than this in a second has nothing to do.
@@ -67,23 +66,6 @@ LARGE = [
     ("gzip body", "MB", None),
 ]
 HELD = ("CPU s", "MB")
-
-
-def with_parent():
-    """The kernel ends the child when this process dies."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-def cache():
-    caches = os.environ.get("XDG_CACHE_HOME") or str(pathlib.Path.home() / ".cache")
-    return pathlib.Path(os.environ.get("HYBRID_GROUND_CACHE") or f"{caches}/hybrid-ground")
-
-
-def peer(name):
-    for folder in (os.environ.get("HYBRID_PEERS"), os.environ.get("KUBEBUILDER_ASSETS"), cache() / "bin"):
-        if folder and (pathlib.Path(folder) / name).is_file():
-            return str(pathlib.Path(folder) / name)
-    sys.exit(f"no {name}: tests/ground/peers builds it")
 
 
 class Cluster:
