@@ -84,20 +84,9 @@ fn wrong_flags_end_with_64() {
 
 /// A host that stands still, and what of it is another machine's left out.
 fn recorded() -> Vec<String> {
-    let dir = support::root().join("tests/fixtures/host/debian12");
-    let dir = dir.display();
-    vec![
-        format!("--path.procfs={dir}/proc"),
-        format!("--path.sysfs={dir}/sys"),
-        format!("--path.rootfs={dir}/rootfs"),
-        "--path.udev.data=/nonexistent".to_owned(),
-        "--no-collector.arp.netlink".to_owned(),
-        "--no-collector.netdev.netlink".to_owned(),
-        "--no-collector.filesystem".to_owned(),
-        "--no-collector.time".to_owned(),
-        "--no-collector.timex".to_owned(),
-        "--no-collector.uname".to_owned(),
-    ]
+    let mut args = support::debian12_flags();
+    args.extend(["time", "timex", "uname"].map(|name| format!("--no-collector.{name}")));
+    args
 }
 
 #[test]

@@ -101,18 +101,7 @@ fn recorded_hardware() {
 
 #[test]
 fn recorded_host() {
-    let dir = crate::support::root().join("tests/fixtures/host/debian12");
-    let dir = dir.display();
-    let mut args = vec![
-        format!("--path.procfs={dir}/proc"),
-        format!("--path.sysfs={dir}/sys"),
-        format!("--path.rootfs={dir}/rootfs"),
-        "--path.udev.data=/nonexistent".to_owned(),
-        "--no-collector.arp.netlink".to_owned(),
-        "--no-collector.netdev.netlink".to_owned(),
-        // The mounts are another machine's.
-        "--no-collector.filesystem".to_owned(),
-    ];
+    let mut args = crate::support::debian12_flags();
     // `proc/self` is kept as a directory, where this one wants a link.
     let more = MORE.iter().filter(|name| !LIVE_ONLY.contains(name) && **name != "mountstats");
     args.extend(more.map(|name| format!("--collector.{name}")));

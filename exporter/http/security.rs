@@ -25,12 +25,12 @@ use axum::{
 use basic::{Checks, Credentials, Users, Verdict};
 use bucket::{Bucket, Rate};
 use cluster::review::{Review, Reviewer};
-use collect::Clock;
+use collect::{Clock, lock};
 use rustls::ServerConfig;
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 use tokio::{task, time::Instant};
@@ -405,10 +405,6 @@ fn bucket(rate: Rate, kept: Option<Arc<Mutex<Bucket>>>) -> Arc<Mutex<Bucket>> {
 
 fn stamps(files: &[PathBuf]) -> Vec<Option<Stamp>> {
     files.iter().map(|file| Stamp::of(file)).collect()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 // === impl Stamp ===

@@ -308,29 +308,29 @@ def kubelet_stops(machine):
     return Fault("the kubelet is stopped", [(labels, 300)], make, lambda: machine.run("systemctl start kubelet"))
 
 
-def api_lost(machine, how):
-    rules = [f"OUTPUT -p tcp -d {API} -j DROP", f"INPUT -p tcp -s {API} -j DROP"]
-    if how == "refused":
-        rules = [f"OUTPUT -p tcp -d {API} -j REJECT --reject-with tcp-reset"]
+def walled(machine, rules):
+    """How the rules come between the machine and others, and how they go."""
 
     def make():
         machine.run("; ".join(f"iptables -I {rule}" for rule in rules))
         return time.time()
 
+    return make, lambda: machine.run("; ".join(f"iptables -D {rule}" for rule in rules))
+
+
+def api_lost(machine, how):
+    rules = [f"OUTPUT -p tcp -d {API} -j DROP", f"INPUT -p tcp -s {API} -j DROP"]
+    if how == "refused":
+        rules = [f"OUTPUT -p tcp -d {API} -j REJECT --reject-with tcp-reset"]
     labels = {"alertname": "NodeCutOffFromAPI", "instance": machine.name}
-    return Fault(f"a node loses the API server, packets {how}", [(labels, 30)], make, lambda: machine.run("; ".join(f"iptables -D {rule}" for rule in rules)))
+    return Fault(f"a node loses the API server, packets {how}", [(labels, 30)], *walled(machine, rules))
 
 
 def machine_off(machine):
     """Nothing comes in or goes out any more, and nobody is told: what a machine without power looks like."""
     rules = ("INPUT ! -i lo -j DROP", "OUTPUT ! -o lo -j DROP")
-
-    def make():
-        machine.run("; ".join(f"iptables -I {rule}" for rule in rules))
-        return time.time()
-
     labels = {"alertname": "NodeDown", "instance": machine.name}
-    return Fault(f"{kind(machine)} is off", [(labels, 300)], make, lambda: machine.run("; ".join(f"iptables -D {rule}" for rule in rules)))
+    return Fault(f"{kind(machine)} is off", [(labels, 300)], *walled(machine, rules))
 
 
 def node_dies(site):

@@ -15,6 +15,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Flags for the host in `tests/fixtures/host/debian12`, as this exporter and `node_exporter` take them.
+pub(crate) fn debian12_flags() -> Vec<String> {
+    let dir = root().join("tests/fixtures/host/debian12");
+    let dir = dir.display();
+    vec![
+        format!("--path.procfs={dir}/proc"),
+        format!("--path.sysfs={dir}/sys"),
+        format!("--path.rootfs={dir}/rootfs"),
+        "--path.udev.data=/nonexistent".to_owned(),
+        "--no-collector.arp.netlink".to_owned(),
+        "--no-collector.netdev.netlink".to_owned(),
+        // The mounts are another machine's.
+        "--no-collector.filesystem".to_owned(),
+    ]
+}
+
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -7,11 +7,12 @@
 
 use super::digests::{Digest, Digests};
 use cluster::review::{Review, Reviewer};
+use collect::lock;
 use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -134,11 +135,11 @@ impl Accounts {
     }
 
     fn known(&self, digest: &Digest) -> Option<Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied()
+        lock(&self.known).get(digest).copied()
     }
 
     fn remember(&self, digest: Digest, review: Review) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         if known.len() >= REMEMBERED && !known.contains_key(&digest) {
             // Who is let in is worth more than who is not.
             let least = known.iter().min_by_key(|(_, k)| (k.review == Review::Allowed, k.at));

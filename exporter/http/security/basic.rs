@@ -8,10 +8,11 @@
 
 use super::digests::{Digest, Digests};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use collect::lock;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 use tokio::{
@@ -200,7 +201,7 @@ impl Checks {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
