@@ -13,8 +13,9 @@ use std::{fs::File, io};
 /// buffer: both are given at each read.
 ///
 /// Of these too only so many keep their descriptor as a [`Kept`](crate::Kept) file may; the rest are
-/// opened at each read. A file that is not there or has no value is not looked for again before
-/// [`KeptBelow::look_again`].
+/// opened at each read. A kept descriptor of a control group's file costs 4.7 KB of the kernel's memory, a
+/// page of it in the reader's account, so that one is given back that nobody reads ([`KeptBelow::tidy`]). A
+/// file that is not there or has no value is not looked for again before that.
 #[derive(Debug, Default)]
 pub struct KeptBelow(State);
 
@@ -22,8 +23,9 @@ pub struct KeptBelow(State);
 enum State {
     #[default]
     Closed,
-    Open(File, Place),
-    /// It has no place to be kept, and was the file of this number.
+    /// And whether it was read since it was last asked for.
+    Open(File, Place, bool),
+    /// Its descriptor is not kept, and it was the file of this number.
     Passing(u64),
     Absent,
 }
@@ -70,10 +72,10 @@ impl KeptBelow {
                 self.0 = State::Absent;
                 return Ok(Found::Nothing);
             }
-            State::Open(file, place) => {
+            State::Open(file, place, _) => {
                 // What was behind the descriptor may have gone and come back.
                 if fill(&file, at_once, buffer).is_ok() {
-                    self.0 = State::Open(file, place);
+                    self.0 = State::Open(file, place, true);
                     return Ok(Found::Same);
                 }
                 buffer.clear();
@@ -93,7 +95,7 @@ impl KeptBelow {
                     _ => Some(rustix::fs::fstat(&file)?.st_ino),
                 };
                 self.0 = match place {
-                    Some(place) => State::Open(file, place),
+                    Some(place) => State::Open(file, place, true),
                     None => number.map_or(State::Closed, State::Passing),
                 };
                 known.is_some() && known == number
@@ -107,11 +109,17 @@ impl KeptBelow {
         Ok(if same { Found::Same } else { Found::Other })
     }
 
-    /// Looks for the file again at the next read, where it was not there.
-    pub fn look_again(&mut self) {
-        if matches!(self.0, State::Absent) {
-            self.0 = State::Closed;
-        }
+    /// From time to time: what was not there is looked for at the next read, and a descriptor through which
+    /// nothing was read since the last time is closed.
+    pub fn tidy(&mut self) {
+        self.0 = match std::mem::take(&mut self.0) {
+            State::Open(file, place, true) => State::Open(file, place, false),
+            State::Open(file, _, false) => {
+                rustix::fs::fstat(&file).map_or(State::Closed, |stat| State::Passing(stat.st_ino))
+            }
+            State::Absent | State::Closed => State::Closed,
+            State::Passing(number) => State::Passing(number),
+        };
     }
 }
 
@@ -154,10 +162,23 @@ mod tests {
         assert_eq!(read(&mut kept, true), (Found::Nothing, String::new()));
         fs::write(dir.path().join("a/x"), "1\n").unwrap();
         assert_eq!(read(&mut kept, true), (Found::Nothing, String::new()));
-        kept.look_again();
+        kept.tidy();
         assert_eq!(read(&mut kept, true), (Found::Other, "1\n".to_owned()));
         fs::write(dir.path().join("a/x"), [b'2', 0xff]).unwrap();
         assert_eq!(read(&mut kept, true), (Found::Same, "2\u{fffd}".to_owned()));
+        kept.tidy();
+        assert!(matches!(kept.0, State::Open(..)), "it was read a moment ago");
+        kept.tidy();
+        assert!(matches!(kept.0, State::Passing(_)), "it was not read since");
+        kept.tidy();
+        assert_eq!(read(&mut kept, true), (Found::Same, "2\u{fffd}".to_owned()));
+        assert!(matches!(kept.0, State::Open(..)));
+        for _ in 0..2 {
+            kept.tidy();
+        }
+        fs::rename(dir.path().join("a/x"), dir.path().join("a/y")).unwrap();
+        fs::write(dir.path().join("a/x"), "3").unwrap();
+        assert_eq!(read(&mut kept, true), (Found::Other, "3".to_owned()), "another one");
         let long = "7\n".repeat(40_000);
         fs::write(dir.path().join("a/x"), &long).unwrap();
         assert_eq!(read(&mut kept, false), (Found::Same, long));

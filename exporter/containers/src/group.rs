@@ -198,7 +198,7 @@ impl Group {
             None => (true, true),
         };
         if due {
-            with.kept.iter_mut().for_each(KeptBelow::look_again);
+            with.kept.iter_mut().for_each(KeptBelow::tidy);
         }
         let (there, other) = self.read_files(with, above, had, reader);
         let other = other && !first;
@@ -209,7 +209,7 @@ impl Group {
         let is_root = matches!(self.place, Place::Root);
         if other {
             // It was made anew, under the name that it had.
-            with.kept.iter_mut().for_each(KeptBelow::look_again);
+            with.kept.iter_mut().for_each(KeptBelow::tidy);
         }
         if due || other {
             let start = if first || other {
