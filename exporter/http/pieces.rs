@@ -250,7 +250,7 @@ mod tests {
         fn draw(&self, family: usize, rows: Range<usize>, samples: &mut Samples<'_>) {
             for (number, stretch) in self.0.iter().enumerate().take(rows.end).skip(rows.start) {
                 if number % 3 != family {
-                    samples.stretches([(stretch, "")], number);
+                    samples.stretch(stretch, &[], number);
                 }
             }
         }
@@ -274,7 +274,7 @@ mod tests {
         out.family(&Family::gauge("m", "", &["n"]), |s| {
             (0..10_000).for_each(|n: u32| s.row(&[&n.to_string()], n));
         });
-        let row = |number: u32| Stretch::new(["id=\"", &number.to_string(), "\""]);
+        let row = |number: u32| Stretch::new([&["id=\"", &number.to_string(), "\""][..]]);
         let rows = Arc::new(Rows((0..5_000).map(row).collect()));
         let families =
             [Family::counter("d_total", "", &["id"]), Family::gauge("e", "Of rows.", &["id"])];

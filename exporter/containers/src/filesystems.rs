@@ -9,7 +9,9 @@
 //!
 //! cAdvisor takes the times' ms for ns: its seconds are a million times too few.
 
-use crate::{devices::Devices, families, group::Group, labels::render};
+use crate::{
+    devices::Devices, families, group::Group, labels::render, stats::seconds, write::line,
+};
 use collect::{Context, Kept};
 use exposition::{Family, Writer};
 use mounts::{
@@ -181,12 +183,11 @@ impl FileSystems {
             self.ask();
         }
         let labels = &root.labels;
-        let pieces = |device| [&*labels.container, device, &labels.id, &labels.name, &labels.pod];
         for (family, number) in SPACE.iter().zip(SPACE_NUMBERS) {
             out.family(family, |s| {
                 for (row, answer) in self.rows.iter().zip(&self.answers) {
                     if let Answer::Stat(stat) = answer {
-                        s.rendered(&pieces(&row.label), number(stat));
+                        line(s, labels, &[&row.label], number(stat));
                     }
                 }
             });
@@ -205,9 +206,9 @@ impl FileSystems {
                 for (row, disk) in &found {
                     let number = disk.get(place).copied().unwrap_or_default();
                     if is_time {
-                        s.rendered(&pieces(&row.label), crate::stats::seconds(number, 1e3));
+                        line(s, labels, &[&row.label], seconds(number, 1e3));
                     } else {
-                        s.rendered(&pieces(&row.label), number);
+                        line(s, labels, &[&row.label], number);
                     }
                 }
             });
@@ -221,7 +222,7 @@ impl FileSystems {
         for (family, place) in [(reads, 0), (writes, 4)] {
             out.family(family, |s| {
                 for (row, disk) in found.iter().filter(|(row, _)| !counted(row)) {
-                    s.rendered(&pieces(&row.label), disk.get(place).copied().unwrap_or_default());
+                    line(s, labels, &[&row.label], disk.get(place).copied().unwrap_or_default());
                 }
             });
         }

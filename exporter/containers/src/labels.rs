@@ -14,14 +14,9 @@ use std::sync::Arc;
 /// A group's labels, as they stand in a line.
 #[derive(Debug, Default)]
 pub(crate) struct Labels {
-    /// `container="…"`
-    pub(crate) container: Stretch,
-    /// `,id="…",image="…"`
-    pub(crate) id: Stretch,
-    /// `,name="…",namespace="…"`
-    pub(crate) name: Stretch,
-    /// `,pod="…"`
-    pub(crate) pod: Stretch,
+    /// In four runs, behind each of which a line may have labels of its own: `container="…"`;
+    /// `,id="…",image="…"`; `,name="…",namespace="…"`; `,pod="…"`.
+    pub(crate) text: Stretch,
     /// The revision of the pods that they are from.
     revision: Option<u64>,
 }
@@ -104,24 +99,24 @@ impl Identity<'_> {
             (above, "", own)
         });
         let (before, id, after) = around(own, self.name).unwrap_or((own, "", ""));
-        Labels {
-            container: Stretch::new([&*format!("container=\"{}\"", escaped(self.container))]),
-            id: Stretch::new([
+        let text = Stretch::new([
+            &[&*format!("container=\"{}\"", escaped(self.container))][..],
+            &[
                 &*format!(",id=\"{}", escaped(above)),
                 pod,
                 &escaped(before),
                 id,
                 &format!("{}\",image=\"", escaped(after)),
                 &format!("{}\"", escaped(self.image)),
-            ]),
-            name: Stretch::new([
+            ],
+            &[
                 ",name=\"",
                 &escaped(self.name),
                 &format!("\",namespace=\"{}\"", escaped(self.namespace)),
-            ]),
-            pod: Stretch::new([&*format!(",pod=\"{}\"", escaped(self.pod))]),
-            revision: None,
-        }
+            ],
+            &[&*format!(",pod=\"{}\"", escaped(self.pod))],
+        ]);
+        Labels { text, revision: None }
     }
 }
 

@@ -77,7 +77,7 @@ impl Groups {
         let [.., kills, _] = &OTHERS;
         out.family(kills, |s| {
             for (labels, count) in gone.iter() {
-                line(s, labels, [""; 4], count);
+                line(s, labels, &[], count);
             }
         });
     }
@@ -108,26 +108,26 @@ impl Lines {
         match self {
             Self::Simple(number) => {
                 if let Some(number) = number(group, of.now) {
-                    line(s, labels, [""; 4], number);
+                    line(s, labels, &[], number);
                 }
             }
             Self::Device(number) => {
                 for row in &group.stats.devices {
                     if let (Some(number), Some(device)) = (number(row), devices.get(row.number)) {
-                        line(s, labels, [&device.name, "", "", ""], number);
+                        line(s, labels, &[&device.name], number);
                     }
                 }
             }
             Self::Interface(at) => {
                 for interface in &group.network {
                     let counter = interface.counters.get(*at).copied().unwrap_or_default();
-                    line(s, labels, ["", &interface.label, "", ""], counter);
+                    line(s, labels, &["", &interface.label], counter);
                 }
             }
             Self::CpuUsage => {
                 // cAdvisor has no line of a group that never ran.
                 if let Some(cpu) = group.stats.cpu.filter(|cpu| *cpu > 0.0) {
-                    line(s, labels, [",cpu=\"total\"", "", "", ""], cpu);
+                    line(s, labels, &[",cpu=\"total\""], cpu);
                 }
             }
             Self::Failures => {
@@ -139,18 +139,18 @@ impl Lines {
                     let Some(count) = count else { continue };
                     // The kernel does not tell the two apart, and neither does cAdvisor.
                     for scope in [",scope=\"container\"", ",scope=\"hierarchy\""] {
-                        line(s, labels, [kind, "", "", scope], count);
+                        line(s, labels, &[kind, "", "", scope], count);
                     }
                 }
             }
             Self::Tasks => {
                 for state in STATES {
-                    line(s, labels, ["", "", "", state], 0u64);
+                    line(s, labels, &["", "", "", state], 0u64);
                 }
             }
             Self::Limits => {
                 if let Some(limit) = group.most_open {
-                    line(s, labels, ["", "", "", ",ulimit=\"max_open_files\""], limit);
+                    line(s, labels, &["", "", "", ",ulimit=\"max_open_files\""], limit);
                 }
             }
             Self::Blkio => {
@@ -162,20 +162,18 @@ impl Lines {
                     ];
                     for (kind, bytes) in kinds {
                         if let Some(bytes) = bytes {
-                            line(s, labels, [&device.name, &device.number, kind, ""], bytes);
+                            line(s, labels, &[&device.name, &device.number, kind], bytes);
                         }
                     }
                 }
             }
-            Self::Kills => line(s, labels, [""; 4], group.kills),
+            Self::Kills => line(s, labels, &[], group.kills),
         }
     }
 }
 
-/// Writes a line with the group's labels and more: what comes behind `container`, behind `image`,
-/// behind `namespace` and behind `pod`.
-fn line(s: &mut Samples<'_>, labels: &Labels, more: [&str; 4], value: impl Value) {
-    let [first, second, third, last] = more;
-    let Labels { container, id, name, pod, .. } = labels;
-    s.stretches([(container, first), (id, second), (name, third), (pod, last)], value);
+/// Writes a line with the group's labels and more, where there is any: what comes behind `container`,
+/// behind `image`, behind `namespace` and behind `pod`.
+pub(crate) fn line(s: &mut Samples<'_>, labels: &Labels, more: &[&str], value: impl Value) {
+    s.stretch(&labels.text, more, value);
 }

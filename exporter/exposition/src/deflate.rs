@@ -11,11 +11,14 @@
 use crate::mark::Mark;
 use std::{array, mem, ops::Deref, sync::LazyLock};
 
-/// A stretch of labels that stands in many lines: its text, its parts, and what they are in bits.
+/// Labels that stand in many lines: their text, its parts, and what they are in bits. Between runs of
+/// parts a line may have more.
 #[derive(Clone, Debug, Default)]
 pub struct Stretch {
     text: Box<str>,
     parts: Box<[Part]>,
+    /// Where runs end: before which part, and in the text.
+    runs: Box<[(u32, u32)]>,
     /// The literals of the parts, [`WORD`] bits in each, how many it has above them.
     words: Box<[u64]>,
     /// Tells it from others.
@@ -96,29 +99,51 @@ static CODES: LazyLock<Codes> = LazyLock::new(Codes::new);
 // === impl Stretch ===
 
 impl Stretch {
-    /// The stretch that these parts come to: each should be what comes again as a whole elsewhere.
-    pub fn new<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
+    /// The stretch that these runs of parts come to: each part should be what comes again as a whole
+    /// elsewhere, and behind each run a line may have more.
+    pub fn new<'a>(runs: impl IntoIterator<Item = &'a [&'a str]>) -> Self {
+        // No label has 4 GiB.
+        let short = |number| u32::try_from(number).unwrap_or(u32::MAX);
         let (mut text, mut known, mut words) = (String::new(), Vec::new(), Vec::new());
-        for part in parts.into_iter().filter(|part| !part.is_empty()) {
-            text.push_str(part);
-            let (mut word, mut bits) = (0, 0);
-            for byte in part.bytes() {
-                let (code, len) = CODES.literal(byte);
-                if bits + len > WORD {
-                    words.push(word | u64::from(bits) << WORD);
-                    (word, bits) = (0, 0);
+        let (mut ends, mut mark) = (Vec::new(), Mark::default());
+        for run in runs {
+            let begun = text.len();
+            for part in run.iter().filter(|part| !part.is_empty()) {
+                text.push_str(part);
+                let (mut word, mut bits) = (0, 0);
+                for byte in part.bytes() {
+                    let (code, len) = CODES.literal(byte);
+                    if bits + len > WORD {
+                        words.push(word | u64::from(bits) << WORD);
+                        (word, bits) = (0, 0);
+                    }
+                    word |= code << bits;
+                    bits += len;
                 }
-                word |= code << bits;
-                bits += len;
+                words.push(word | u64::from(bits) << WORD);
+                let (slot, len) = (slot(part.as_bytes()), short(part.len()));
+                known.push(Part { slot, len, words: short(words.len()) });
             }
-            words.push(word | u64::from(bits) << WORD);
-            // No label has 4 GiB.
-            let end = u32::try_from(words.len()).unwrap_or(u32::MAX);
-            let len = u32::try_from(part.len()).unwrap_or(u32::MAX);
-            known.push(Part { slot: slot(part.as_bytes()), len, words: end });
+            ends.push((short(known.len()), short(text.len())));
+            mark.add(Mark::of(text.get(begun..).unwrap_or_default().as_bytes()));
         }
-        let mark = Mark::of(text.as_bytes());
-        Self { text: text.into(), parts: known.into(), words: words.into(), mark }
+        Self {
+            text: text.into(),
+            parts: known.into(),
+            runs: ends.into(),
+            words: words.into(),
+            mark: mark.parts(),
+        }
+    }
+
+    /// The text of each run.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &str> {
+        let mut from = 0;
+        self.runs.iter().map(move |(_, to)| {
+            let run = self.text.get(from..*to as usize).unwrap_or_default();
+            from = *to as usize;
+            run
+        })
     }
 
     #[inline]
@@ -214,18 +239,26 @@ impl Coder {
         self.base = self.base.wrapping_add(far);
     }
 
-    /// Writes a stretch, which `text` has at `at`.
-    pub(crate) fn stretch(&mut self, text: &[u8], mut at: usize, stretch: &Stretch) {
-        let mut words = 0;
-        for part in &stretch.parts {
-            let (from, len) = (words, part.len as usize);
-            words = part.words as usize;
-            if !self.again(text, at, len, part.slot) {
-                for word in stretch.words.get(from..words).unwrap_or_default() {
-                    self.push(word & !(!0 << WORD), (word >> WORD) as u32);
+    /// Writes a stretch with more behind its runs, which `text` has at `at`.
+    pub(crate) fn stretch(&mut self, text: &[u8], mut at: usize, stretch: &Stretch, more: &[&str]) {
+        let (mut words, mut number) = (0, 0);
+        let mut more = more.iter();
+        for (end, _) in &stretch.runs {
+            for part in stretch.parts.get(number..*end as usize).unwrap_or_default() {
+                let (from, len) = (words, part.len as usize);
+                words = part.words as usize;
+                if !self.again(text, at, len, part.slot) {
+                    for word in stretch.words.get(from..words).unwrap_or_default() {
+                        self.push(word & !(!0 << WORD), (word >> WORD) as u32);
+                    }
                 }
+                at += len;
             }
-            at += len;
+            number = *end as usize;
+            if let Some(more) = more.next() {
+                self.more(text, at, more);
+                at += more.len();
+            }
         }
     }
 
@@ -237,7 +270,7 @@ impl Coder {
     }
 
     /// Writes what `text` has at `at`, and is one of few in its place.
-    pub(crate) fn more(&mut self, text: &[u8], at: usize, more: &str) {
+    fn more(&mut self, text: &[u8], at: usize, more: &str) {
         if more.is_empty() {
             return;
         }

@@ -38,6 +38,11 @@ impl Mark {
         self.line = self.line.rotate_left(19) ^ part;
     }
 
+    /// What the parts of the line at hand come to, as one part of others.
+    pub(crate) fn parts(&self) -> u64 {
+        self.line
+    }
+
     /// Adds a part of a line by its text.
     #[inline]
     pub(crate) fn text(&mut self, text: &str) {

@@ -141,16 +141,16 @@ impl<'a> Samples<'a> {
         }
     }
 
-    /// Writes a sample whose labels are these stretches, each with more behind it; otherwise as
-    /// [`Samples::rendered`], and cheaper to compress.
-    pub fn stretches<const N: usize>(&mut self, labels: [(&Stretch, &str); N], value: impl Value) {
+    /// Writes a sample with these labels, and `more` behind its runs, in their order, where there is any;
+    /// otherwise as [`Samples::rendered`], and cheaper to compress.
+    pub fn stretch(&mut self, labels: &Stretch, more: &[&str], value: impl Value) {
         let (out, coder) = match &mut self.to {
             To::Text(out) => (out, None),
             To::Coded(out, coder) => (out, Some(coder)),
             To::Mark(mark) => {
-                for (stretch, more) in labels {
-                    mark.add(stretch.mark());
-                    mark.text(more);
+                mark.add(labels.mark());
+                for more in more {
+                    mark.add(Mark::of(more.as_bytes()));
                 }
                 return mark.line(value.bits());
             }
@@ -158,22 +158,23 @@ impl<'a> Samples<'a> {
         let begun = out.len();
         out.extend_from_slice(self.family.name.as_bytes());
         out.push(b'{');
-        for (stretch, more) in labels {
-            out.extend_from_slice(stretch.as_bytes());
-            out.extend_from_slice(more.as_bytes());
+        let labels_begin = out.len();
+        if more.is_empty() {
+            out.extend_from_slice(labels.as_bytes());
+        } else {
+            let mut more = more.iter();
+            for run in labels.runs() {
+                out.extend_from_slice(run.as_bytes());
+                out.extend_from_slice(more.next().map_or(&[], |more| more.as_bytes()));
+            }
         }
         let labelled = out.len();
         out.extend_from_slice(b"} ");
         value.write(out);
         out.push(b'\n');
         if let Some(coder) = coder {
-            let mut at = begun + self.family.name.len() + 1;
-            coder.head(out, begun, at - begun);
-            for (stretch, more) in labels {
-                coder.stretch(out, at, stretch);
-                at += stretch.len() + more.len();
-                coder.more(out, at - more.len(), more);
-            }
+            coder.head(out, begun, labels_begin - begun);
+            coder.stretch(out, labels_begin, labels, more);
             coder.new_part(out, labelled, 2);
             coder.new_part(out, labelled + 2, out.len() - labelled - 2);
         }
