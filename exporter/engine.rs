@@ -49,7 +49,8 @@ static NO_DATA: Family = Family::gauge(
 );
 static SOURCE_UP: Family = Family::gauge(
     "hybrid_source_up",
-    "Whether what pushes to the exporter is connected and its cache is kept true.",
+    "Whether what pushes to the exporter is connected and its cache is kept true; absent where the \
+     machine has no such thing.",
     &["source"],
 );
 /// The families that the engine adds to every scrape.
@@ -450,8 +451,10 @@ impl Engine {
         });
         out.family(&SOURCE_UP, |s| {
             for running in &self.sources {
-                if run.slots.iter().any(|slot| slot.source == Some(running.name)) {
-                    s.row(&[running.name], running.bell.health().up);
+                let health = running.bell.health();
+                if !health.absent && run.slots.iter().any(|slot| slot.source == Some(running.name))
+                {
+                    s.row(&[running.name], health.up);
                 }
             }
         });

@@ -2,7 +2,7 @@
 /** Exporter: what the exporters themselves cost, and whether what they say is whole and true. */
 import { ANY_IS_BAD, ANY_IS_ODD, BAD, OK, WARN, graph, rising, stat, states, table } from './panels.js';
 import { HERE, page, to } from './page.js';
-import { M, absentSources, failedCollectors, lostSources } from './queries.js';
+import { M, failedCollectors, lostSources } from './queries.js';
 
 const E = `${M}, instance=~"$instance"`;
 const BY = 'by (cluster, instance)';
@@ -23,7 +23,7 @@ export default page('exporter', {
     }),
     stat({
       title: 'Sources lost', w: 4, h: 4, steps: ANY_IS_BAD, expr: `count(${lostSources(E)}) or vector(0)`,
-      help: 'Connections to systemd, the journal or the cluster that are gone and were there within a day: their numbers are absent. “Sources that were down” also has those that never were there.',
+      help: 'Connections to systemd, the journal, the cluster or an upstream that are down: their numbers are absent. What a machine does not have does not count.',
     }),
     stat({
       title: 'Leaders', w: 4, h: 4, base: BAD, steps: [[1, OK], [2, BAD]], none: 'no cluster',
@@ -109,7 +109,7 @@ export default page('exporter', {
     { row: 'Is it true' },
     states({
       title: 'Sources that were down', w: 12, h: 8, none: 'Every source was up all the time.',
-      queries: [[`max by (instance, source) (hybrid_source_up{${E}}) unless on (instance, source) ${absentSources(E)}
+      queries: [[`max by (instance, source) (hybrid_source_up{${E}})
         and bottomk(20, min by (instance, source) (min_over_time(hybrid_source_up{${E}}[$__range] @ end())) < 1)`, '{{source}} {{instance}}']],
       mapped: [{ value: 1, text: 'up', color: OK }, { value: 0, text: 'down', color: BAD }],
       help: 'Whether what pushes to the exporter is connected. While it is down its numbers are absent, never old. What the machine does not have is not here. Down all the time: the exporter lacks a right or a socket; its log names the reason once.',

@@ -38,18 +38,8 @@ export const waiting = (m, resource) => `clamp_max(max ${BY} (rate(node_pressure
 export const failedCollectors = (m) => `(node_scrape_collector_success{${m}} == 0)
   unless on (cluster, job, instance, collector) (hybrid_scrape_collector_no_data{${m}} == 1)`;
 
-/** Sources that are down and were up within a day: a machine without systemd, or in no cluster, lacks nothing. @param {string} m */
-export const lostSources = (m) => `(hybrid_source_up{${m}} == 0) and (max_over_time(hybrid_source_up{${m}}[1d]) == 1)`;
-
-/** Sources that the machine does not have: their collectors have no data, under names of their own. @param {string} m */
-export const absentSources = (m) => {
-  /** @type {[string, string][]} */
-  const named = [['(.+)', '$1'], ['units', 'systemd'], ['watches', 'cluster'], ['upstreams', 'upstream']];
-  return named.reduce(
-    (expr, [collector, source]) => `label_replace(${expr}, "source", "${source}", "collector", "${collector}")`,
-    `(hybrid_scrape_collector_no_data{${m}, collector=~"units|journal|watches|kubelet|upstreams"} == 1)`,
-  );
-};
+/** Sources that are down; what a machine does not have has no row. @param {string} m */
+export const lostSources = (m) => `hybrid_source_up{${m}} == 0`;
 
 /** What was counted in a time, a series' first count too, which increase() does not see. @param {string} series @param {string} time */
 export const counted = (series, time) => `((${series} unless ${series} offset ${time}) or increase(${series}[${time}]))`;

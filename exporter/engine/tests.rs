@@ -51,17 +51,25 @@ fn engine(specs: &[&'static Spec]) -> Arc<Engine> {
 }
 
 fn engine_with(specs: &[&'static Spec], own: Option<Arc<SelfMetrics>>) -> Arc<Engine> {
+    Arc::new(Engine::new(&nowhere(&[]), specs, own).unwrap())
+}
+
+/// A machine that has nothing.
+fn nowhere(options: &[(&'static str, &str)]) -> Context {
     let root = Root::new("/nonexistent");
-    let context = Context {
+    let mut given = Options::default();
+    for (name, text) in options {
+        given.set(name, vec![(*text).to_owned()]);
+    }
+    Context {
         proc: root.clone(),
         sys: root.clone(),
         rootfs: root.clone(),
         udev: root,
-        options: Options::default(),
+        options: given,
         clock: Clock::new(|| std::time::SystemTime::UNIX_EPOCH),
         shared: collect::Shared::default(),
-    };
-    Arc::new(Engine::new(&context, specs, own).unwrap())
+    }
 }
 
 /// A deadline that no test waits for: time is paused where one is to pass.
@@ -244,6 +252,30 @@ async fn shadowed_families_stay_known_beside_scrapes_of_some_collectors() {
     assert_eq!(shadowed(&Select::All).await, "0");
     assert_eq!(shadowed(&Select::Only(vec!["good".into()])).await, "1");
     assert_eq!(shadowed(&Select::All).await, "1");
+}
+
+#[tokio::test]
+async fn what_the_machine_lacks_is_no_source_that_is_down() {
+    let fed: Vec<&Spec> = registry::GROUPS
+        .iter()
+        .filter(|group| group.source.is_some_and(|source| source.name != "systemd"))
+        .flat_map(|group| (group.collectors)().iter().copied())
+        .chain(systemd::COLLECTORS.iter().copied())
+        .collect();
+    let up = async |options: &[(&'static str, &str)]| {
+        let engine = Arc::new(Engine::new(&nowhere(options), &fed, None).unwrap());
+        engine.start();
+        let body = text(&engine, &Select::All).await;
+        engine.stop().await;
+        let rows = body.lines().filter_map(|line| line.strip_prefix("hybrid_source_up{source="));
+        rows.map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(up(&[]).await, [""; 0]);
+    let must = [("systemd", "on"), ("journal", "on"), ("cluster", "always")];
+    let down = ["\"cluster\"} 0", "\"journal\"} 0", "\"systemd\"} 0"];
+    let mut rows = up(&must).await;
+    rows.sort_unstable();
+    assert_eq!(rows, down);
 }
 
 #[tokio::test]

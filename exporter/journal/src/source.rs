@@ -321,8 +321,10 @@ impl<'a> Thread<'a> {
             self.reading.cache.lock().reader.read_at = self.reading.now();
             self.tell_kills();
             self.tell_health(Status::Kmsg);
-        } else {
+        } else if error.is_absence() {
             self.tell_health(self.absent(error));
+        } else {
+            self.tell_health(Status::Down(error.to_string()));
         }
     }
 
@@ -330,7 +332,10 @@ impl<'a> Thread<'a> {
     fn absent(&self, reason: impl std::fmt::Display) -> Status {
         let Settings { root, required, .. } = &self.reading.settings;
         if !required {
-            return Status::Absent(reason.to_string());
+            let reason = reason.to_string();
+            // What was there is not lacking: it is lost.
+            let read = self.reading.cache.lock().has_read();
+            return if read { Status::Down(reason) } else { Status::Absent(reason) };
         }
         Status::Absent(format!(
             "{reason}; expected journal files in var/log/journal or run/log/journal below {root}, or a readable \

@@ -45,6 +45,8 @@ pub(crate) struct Cache(Mutex<State>);
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) status: Status,
+    /// Whether everything has ever been read.
+    pub(crate) met: bool,
     /// When systemd last said something, by the runtime's clock.
     pub(crate) heard: Option<Instant>,
     pub(crate) manager: Manager,
@@ -184,8 +186,8 @@ impl State {
 
     /// Forgets what may be another when systemd is heard of again.
     pub(crate) fn reset(&mut self, status: Status) {
-        let (call_errors, connections) = (self.call_errors, self.connections);
-        *self = Self { status, call_errors, connections, ..Self::default() };
+        let Self { met, call_errors, connections, .. } = *self;
+        *self = Self { status, met, call_errors, connections, ..Self::default() };
     }
 }
 

@@ -77,6 +77,8 @@ struct Settings {
     served: Option<Filter>,
     served_by_node: Option<Filter>,
     fold: bool,
+    /// Whether there must be systemd.
+    required: bool,
     max_units: usize,
     ip: bool,
     resolved: bool,
@@ -176,7 +178,9 @@ impl Systemd {
     fn lost(&self, line: &Line, lost: &Lost) {
         let reason = lost.to_string();
         let mut state = self.cache.lock();
-        let health = if matches!(lost, Lost::Absent(_)) {
+        // What must be there, or was, is not lacking: it is lost.
+        let lacks = !self.settings.required && !state.met;
+        let health = if matches!(lost, Lost::Absent(_)) && lacks {
             state.reset(Status::Absent(reason.clone()));
             Health::absent(reason.clone())
         } else {
@@ -268,6 +272,7 @@ impl Settings {
             served: filter(served, &options::INCLUDE, &options::EXCLUDE)?,
             served_by_node: filter(by_node, &options::NODE_INCLUDE, &options::NODE_EXCLUDE)?,
             fold: given.switch(&options::FOLD),
+            required: given.text(&options::MODE) == "on" || by_node,
             max_units,
             ip: served && given.switch(&options::IP),
             resolved,
@@ -438,6 +443,7 @@ impl<'a> Session<'a> {
         self.stage = Stage::Following;
         let mut state = self.cache.lock();
         state.status = Status::Up;
+        state.met = true;
         drop(state);
         if !self.line.health(Health::up()).up {
             let units = self.cache.lock().units.len();

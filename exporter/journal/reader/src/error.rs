@@ -61,9 +61,13 @@ impl Error {
         Self::Io { what: what.into(), source: source.into() }
     }
 
-    /// Whether the name is not there, or no longer.
-    pub(crate) fn is_absence(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    /// Whether there is nothing: the name is not there, or no longer, or the machine has no id.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::NoMachineId(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether waiting may help: the file is being created.

@@ -16,6 +16,7 @@ use tokio::{
 };
 
 const MACHINE: Id = Id([0xA1; 16]);
+const MACHINE_ID: &str = "rootfs/etc/machine-id";
 /// A hang-guard.
 const READY: Duration = Duration::from_mins(1);
 
@@ -30,8 +31,11 @@ struct Running {
 impl Running {
     fn start(files: &[(&str, &str)], options: &[(&str, String)]) -> Self {
         let id = format!("{MACHINE}\n");
-        let mut all = vec![("proc/", ""), ("rootfs/etc/machine-id", id.as_str()), ("state/", "")];
+        let mut all = vec![("proc/", ""), ("state/", "")];
         all.extend(files);
+        if files.iter().all(|(path, _)| *path != MACHINE_ID) {
+            all.push((MACHINE_ID, id.as_str()));
+        }
         let dir = tree(&all);
         let mut context: Context = context(&SPEC, dir.path(), &[]);
         let state = dir.path().join("state").to_string_lossy().into_owned();
@@ -187,6 +191,33 @@ async fn a_journal_that_must_be_there_is_asked_for_by_the_way_out() {
         assert_eq!(running.bell.health().absent, !asks);
         running.stop().await;
     }
+}
+
+/// What was read is not lacking where it is gone; nor is what may not be looked for.
+#[tokio::test]
+async fn a_journal_that_is_lost_is_not_one_that_the_machine_lacks() {
+    let running = Running::start(&[], &[]);
+    assert!(running.look().await.is_err() && running.bell.health().absent);
+    let live = running.journal("system.journal");
+    let mut file = log(1);
+    put(&mut file, 1..=3);
+    file.set_state(State::Offline);
+    file.save(&live).unwrap();
+    assert_eq!(running.look().await, Ok(()));
+    fs::remove_file(&live).unwrap();
+    let lost = async {
+        while running.look().await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(timeout(READY, lost).await.is_ok());
+    assert!(!running.bell.health().absent, "{}", running.bell.health().reason);
+    running.stop().await;
+
+    let running = Running::start(&[(MACHINE_ID, "-> machine-id")], &[]);
+    assert!(running.look().await.is_err_and(|reason| reason.contains("/etc/machine-id: ")));
+    assert!(!running.bell.health().absent);
+    running.stop().await;
 }
 
 /// A scrape that asked and did not come (its client went away) keeps nothing and holds nothing up.

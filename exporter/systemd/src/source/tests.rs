@@ -201,6 +201,27 @@ fn shown(cache: &Cache, without: &[&str]) -> String {
     text
 }
 
+/// A bus that goes away is lost; one that never was is none.
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_was_there_is_lost_and_not_lacking() {
+    for (options, met, absent) in
+        [(&[][..], false, true), (&[("systemd", "on")], false, false), (&[], true, false)]
+    {
+        let mut given = Options::default();
+        options.iter().for_each(|(name, text)| given.set(name, vec![(*text).to_owned()]));
+        let (line, bell) = Line::new();
+        let systemd = Systemd {
+            cache: Arc::default(),
+            model: Arc::default(),
+            settings: Settings::new(&given, "/nonexistent".as_ref()).unwrap(),
+        };
+        systemd.cache.lock().met = met;
+        assert!(matches!(systemd.follow(&line).await, Some(Lost::Absent(_))));
+        assert_eq!(bell.health().absent, absent, "{options:?} {met}");
+        assert_eq!(systemd.cache.lock().met, met);
+    }
+}
+
 /// Takes what a session left.
 fn taken(cache: &Cache) -> Cache {
     let taken = Cache::default();
