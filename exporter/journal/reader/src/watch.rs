@@ -3,10 +3,13 @@
 //! journald writes through mapped memory, which nobody hears of; so that readers do, it truncates the
 //! file to its own length at most 250 ms later. The kernel drops events when its queue is full and
 //! tells so: then everything is looked at again.
+//!
+//! A user may have 128 queues (`fs.inotify.max_user_instances`), and on a busy node others have them all.
+//! Then directories are listed at each read instead.
 
 use crate::{Error, Result};
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{
         Timespec,
@@ -39,9 +42,20 @@ pub(crate) struct Noise {
 
 impl Watch {
     pub(crate) fn new() -> Result<Self> {
-        let queue = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)
-            .map_err(|error| Error::io("inotify", error))?;
-        Ok(Self { queue, watched: BTreeSet::new(), named: BTreeSet::new(), blind: false })
+        match inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC) {
+            Ok(queue) => Ok(Self::over(queue)),
+            Err(_) => Self::deaf(),
+        }
+    }
+
+    /// Over something that is no queue: it takes no directory and never tells anything.
+    pub(crate) fn deaf() -> Result<Self> {
+        let queue = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC);
+        queue.map(Self::over).map_err(|error| Error::io("eventfd", error))
+    }
+
+    fn over(queue: OwnedFd) -> Self {
+        Self { queue, watched: BTreeSet::new(), named: BTreeSet::new(), blind: false }
     }
 
     /// Watches a directory with journal files.

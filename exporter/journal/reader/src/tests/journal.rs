@@ -374,6 +374,24 @@ fn directories_are_waited_for() {
     assert_eq!(read(&mut journal), [1, 2]);
 }
 
+/// The kernel has no queue left for us.
+#[test]
+fn what_nobody_tells_of_is_found() {
+    let host = Host::new();
+    let mut journal = host.open();
+    journal.watch = crate::watch::Watch::deaf().unwrap();
+    journal.listed = None;
+    assert_eq!(read(&mut journal), [0; 0]);
+    let mut log = Log::new(&host.var(), "system.journal", 1);
+    log.put(1..=3);
+    assert_eq!(read(&mut journal), [1, 2, 3]);
+    log.put(4..=5);
+    log.rotate(2);
+    log.put(6..=7);
+    assert_eq!(read(&mut journal), [4, 5, 6, 7]);
+    assert!(!journal.wait(Duration::ZERO).unwrap());
+}
+
 #[test]
 fn namespaces_are_chosen() {
     let host = Host::new();
