@@ -1,6 +1,7 @@
 //! What `daemonset/` ships for Kubernetes: manifests and chart are the same objects, ask for what is served and no
 //! more, and run on a real node.
 
+mod conform;
 mod node;
 mod rendered;
 

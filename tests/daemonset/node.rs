@@ -2,14 +2,15 @@
 //! Prometheus as the monitors say; and what each missing privilege costs stands on the status page.
 
 use super::{
-    BASE, CHART, KINDS, NAMESPACE, kustomize, path,
+    BASE, CHART, KINDS, NAMESPACE,
+    conform::taken,
+    kustomize, path,
     rendered::{Objects, at, list, own, text_at},
     tool,
 };
 use crate::{
     ground::{done, image, node::Node, prometheus::Prometheus},
     support::{
-        cache,
         child::{run, wait},
         peer, skip,
     },
@@ -33,10 +34,7 @@ struct Site {
 impl Site {
     fn start() -> Result<Self, String> {
         let helm = peer("helm")?;
-        let definitions = cache().map(|cache| cache.join("prometheus-operator.yaml"));
-        let definitions = definitions.filter(|file| file.is_file());
-        let definitions =
-            definitions.ok_or("prometheus-operator.yaml: tests/ground/peers makes it")?;
+        let definitions = taken("prometheus-operator.yaml")?;
         let dir = tempfile::tempdir().expect("a temporary directory");
         let node = Node::start(&[image::exporter(dir.path())?])?;
         let definitions = definitions.display().to_string();
