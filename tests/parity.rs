@@ -85,10 +85,10 @@ fn recorded_hardware() {
     let texts = tempfile::tempdir().expect("a temporary directory");
     std::fs::write(texts.path().join("a.prom"), TEXTFILE).expect("a file");
     let mut args = vec![
-        format!("--path.procfs={}/proc", host.path().display()),
-        format!("--path.sysfs={}/sys", host.path().display()),
-        format!("--path.rootfs={}", host.path().display()),
-        format!("--path.udev.data={}/udev/data", host.path().display()),
+        format!("--path.procfs={}/proc", host.display()),
+        format!("--path.sysfs={}/sys", host.display()),
+        format!("--path.rootfs={}", host.display()),
+        format!("--path.udev.data={}/udev/data", host.display()),
         format!("--collector.textfile.directory={}", texts.path().display()),
         "--no-collector.arp.netlink".to_owned(),
         "--no-collector.netdev.netlink".to_owned(),

@@ -79,39 +79,11 @@ pub(crate) fn program(name: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| reason(name))
 }
 
-/// A copy of the tree of recorded kernel files that stands beside the repository on the project's
-/// machines, or why there is none.
-///
-/// The tree was kept where links become files that hold their target; in the copy they are links.
-pub(crate) fn recorded_host() -> Result<tempfile::TempDir, String> {
-    let from = env::var_os("HYBRID_FIXTURES")
-        .map_or_else(|| root().join("../shared/fixtures/host"), PathBuf::from);
-    if !from.is_dir() {
-        return Err("../shared/fixtures/host is not here".to_owned());
-    }
-    let copy = tempfile::tempdir().expect("a temporary directory");
-    let mut found = Vec::new();
-    walk(&from, &mut found);
-    for file in found {
-        let rel = file.strip_prefix(&from).expect("below the tree");
-        let to = copy.path().join(rel);
-        let dir = to.parent().expect("a parent");
-        fs::create_dir_all(dir).expect("a directory");
-        let bytes = fs::read(&file).unwrap_or_default();
-        match link(&file, &bytes) {
-            Some(target) => std::os::unix::fs::symlink(target, &to).expect("a link"),
-            None => fs::write(&to, bytes).expect("a file"),
-        }
-    }
-    Ok(copy)
-}
-
-/// The target of a link that was kept as a file: a path without a line's end.
-fn link<'a>(file: &Path, bytes: &'a [u8]) -> Option<&'a str> {
-    let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() < 200)?;
-    let up = text.starts_with("../") && !text.contains(char::is_whitespace);
-    let beside = !text.is_empty() && !text.contains('\n') && file.parent()?.join(text).exists();
-    (!text.ends_with('\n') && (up || beside)).then_some(text)
+/// Recorded kernel files of machines with many kinds of hardware, which `tests/ground/peers` takes from `node_exporter`'s
+/// module, or why there are none.
+pub(crate) fn recorded_host() -> Result<PathBuf, String> {
+    let dir = cache().map(|cache| cache.join("recorded")).filter(|dir| dir.is_dir());
+    dir.ok_or_else(|| reason("recorded"))
 }
 
 /// Whether the tests run as root.
@@ -147,21 +119,6 @@ pub(crate) fn assert_file(rel: &str, want: &str) {
         lacks.collect::<Vec<_>>(),
         stale.collect::<Vec<_>>()
     );
-}
-
-/// Every file below `dir`.
-fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let Ok(kind) = entry.file_type() else { continue };
-        let name = entry.file_name();
-        if kind.is_dir() && name != "target" && name != ".git" {
-            walk(&path, found);
-        } else if kind.is_file() {
-            found.push(path);
-        }
-    }
 }
 
 /// The folder that keeps the real peers between runs.
