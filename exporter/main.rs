@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Err(error) => error,
     };
     // There may be no log yet. Where standard error is closed, nobody reads.
-    drop(writeln!(io::stderr(), "error: {error:#}"));
+    drop(writeln!(io::stderr(), "error: {}", collect::chain(error.as_ref())));
     if error.is::<config::Error>() || error.is::<collect::Error>() || error.is::<Refusal>() {
         ExitCode::from(WRONG_CONFIGURATION)
     } else if error.is::<compare::Error>() {

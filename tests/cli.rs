@@ -56,6 +56,14 @@ fn wrong_configurations_end_with_64_and_name_what_is_wrong() {
 }
 
 #[test]
+fn a_cause_is_told_once() {
+    let (code, stdout, stderr) = run(&["journal", "--path.rootfs=/nonexistent"]);
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    let cause = "/nonexistent/etc/machine-id: No such file or directory (os error 2)";
+    assert_eq!(stderr, format!("error: the journal below /nonexistent: {cause}\n"));
+}
+
+#[test]
 fn a_wrong_file_or_variable_ends_with_64() {
     let dir = collect::testing::tree(&[("c.yaml", "web.max-request: 1\n")]);
     let path = dir.path().join("c.yaml");
