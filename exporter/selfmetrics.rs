@@ -114,7 +114,7 @@ pub static FAMILIES: [&Family; 17] = [
 
 /// The status codes that the exporter answers with. What hyper says to a head that is no request (400,
 /// 431) does not come by here.
-const CODES: [u16; 8] = [200, 400, 401, 404, 405, 429, 500, 503];
+const CODES: [u16; 9] = [200, 400, 401, 403, 404, 405, 429, 500, 503];
 /// The content encodings that the exporter answers with.
 const ENCODINGS: [&str; 3] = ["identity", "gzip", "zstd"];
 
@@ -183,6 +183,7 @@ impl SelfMetrics {
 
     /// Counts an answered request.
     pub fn answered(&self, code: u16) {
+        debug_assert!(CODES.contains(&code), "{code} is counted nowhere");
         if let Some((_, counter)) = CODES.iter().zip(&self.requests).find(|(c, _)| **c == code) {
             counter.inc();
         }

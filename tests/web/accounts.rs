@@ -63,6 +63,10 @@ fn whoever_may_get_the_path_gets_it() {
     assert_eq!(get("/", &reader).status, 403);
     assert_eq!(get("/metrics/node", &reader).status, 403);
 
+    assert!(
+        get("/metrics", &reader).text().contains("\nhybrid_http_requests_total{code=\"403\"} 3\n")
+    );
+
     // Who was let in is, while nobody can be asked; who was not is not.
     cluster.kill("kube-apiserver");
     assert_eq!(get("/metrics", &reader).status, 200);
