@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 use crate::cli::program;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use std::{
+    collections::VecDeque,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     process::{Child, ChildStderr, Stdio},
@@ -59,6 +60,16 @@ impl Server {
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Lets it have so many more descriptors than it has now.
+    #[expect(clippy::disallowed_methods, reason = "the process is another one")]
+    fn limit(&self, more: usize) {
+        let pid = Pid::from_child(&self.child);
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+        let current = Some(u64::try_from(open + more).unwrap());
+        let limit = Rlimit { current, ..getrlimit(Resource::Nofile) };
+        prlimit(Some(pid), Resource::Nofile, limit).unwrap();
     }
 
     /// Waits for its end: the exit code, and the log.
@@ -132,6 +143,30 @@ fn a_second_signal_does_not_wait() {
     let (code, log) = server.end();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.ends_with("error: a second signal\n"), "{log}");
+}
+
+#[test]
+fn a_want_of_descriptors_is_told_once() {
+    let mut server = Server::start(&["--collector.disable-defaults"]);
+    assert!(server.get("/livez", "").ends_with("ok\n"));
+    server.limit(2);
+    let mut waiting: VecDeque<_> =
+        (0..8).map(|_| TcpStream::connect(&server.address).unwrap()).collect();
+    server.wait_for("msg=\"accepting a connection\" error=\"Too many open files");
+    // Whoever goes away makes room for the next, and there is none behind it again.
+    for _ in 0..3 {
+        drop(waiting.drain(..2).collect::<Vec<_>>());
+        let next = waiting.front_mut().unwrap();
+        next.set_read_timeout(Some(Duration::from_mins(2))).unwrap();
+        next.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        next.read_exact(&mut [0; 15]).unwrap();
+    }
+    drop(waiting);
+    server.limit(100);
+    assert!(server.get("/livez", "").ends_with("ok\n"));
+    server.signal(Signal::TERM);
+    let (code, log) = server.end();
+    assert_eq!((code, log.matches("accepting").count()), (Some(0), 1), "{log}");
 }
 
 #[test]

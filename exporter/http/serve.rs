@@ -38,7 +38,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -53,6 +53,8 @@ const MAX_STREAMS: u32 = 32;
 const MAX_UNSENT: usize = 256 << 10;
 /// The longest pause after a failed accept, such as for want of descriptors.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// How often failed accepts are told at most: each descriptor that becomes free lets one succeed.
+const QUIET: Duration = Duration::from_mins(1);
 
 /// Listeners with what they serve.
 #[derive(Clone, Debug)]
@@ -138,7 +140,7 @@ impl Server {
         mut stop: watch::Receiver<bool>,
         alive: &mpsc::Sender<()>,
     ) {
-        let mut pause = Duration::ZERO;
+        let (mut pause, mut told) = (Duration::ZERO, None::<Instant>);
         loop {
             let accepted = tokio::select! {
                 () = stopped(&mut stop) => return,
@@ -160,8 +162,9 @@ impl Server {
                     }));
                 }
                 Err(error) => {
-                    if pause.is_zero() {
+                    if told.is_none_or(|at| at.elapsed() >= QUIET) {
                         tracing::warn!(%error, "accepting a connection");
+                        told = Some(Instant::now());
                     }
                     pause = (pause * 2).clamp(Duration::from_millis(10), MAX_PAUSE);
                     tokio::select! {
