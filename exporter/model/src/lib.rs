@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod claims;
 mod endpoint;
 mod endpointslice;
 mod index;
@@ -19,6 +20,7 @@ mod role;
 mod service;
 mod unit;
 
+pub use claims::{Claim, ClaimMount, Claims};
 pub use endpoint::{Endpoint, UnixKind};
 pub use endpointslice::{EndpointSlice, EndpointSlices, SliceEndpoint, SlicePort};
 pub use kill::{Kills, Victim};

@@ -5,7 +5,7 @@
 //! is the annotation `kubernetes.io/config.hash` of the mirror that the API server has, and stands in
 //! the paths of control groups where others have their uid.
 
-use crate::index::Index;
+use crate::{claims::Claims, index::Index};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// A pod.
@@ -25,6 +25,8 @@ pub struct Pod {
     pub metrics_port: Option<u16>,
     /// Its containers that have been made, of every kind.
     pub containers: Vec<Container>,
+    /// Its persistent volumes; nothing where it has none, as most pods.
+    pub claims: Option<Arc<Claims>>,
 }
 
 /// A container of a pod.

@@ -21,6 +21,9 @@ pub struct Line<'a> {
     pub device: &'a str,
     /// The type of the file system.
     pub fstype: &'a str,
+    /// Which directory of the file system is mounted, as the kernel escapes it: the same in every
+    /// process's table.
+    pub root: &'a str,
     /// As the kernel escapes it; see [`Line::point`].
     mount_point: &'a str,
     /// The device's number, first half.
@@ -56,14 +59,15 @@ impl<'a> Line<'a> {
         let parse = || {
             let mut fields = line.split(' ');
             let (major, minor) = fields.nth(2)?.split_once(':')?;
-            let mount_point = fields.nth(1)?;
+            let root = fields.next()?;
+            let mount_point = fields.next()?;
             let options = fields.next()?;
             let fstype = fields.by_ref().skip_while(|field| *field != "-").nth(1)?;
             let device = fields.next()?;
             let super_options = fields.next().unwrap_or_default();
             let has_ro = |options: &str| options.split(',').any(|option| option == "ro");
             let readonly = has_ro(options) || has_ro(super_options);
-            Some(Self { device, fstype, mount_point, major, minor, readonly })
+            Some(Self { device, fstype, root, mount_point, major, minor, readonly })
         };
         parse().ok_or_else(|| file.bad("expected a mount, as proc(5) describes mountinfo", line))
     }

@@ -1,4 +1,6 @@
-//! This node's pods: names, the ids of their containers, and where their own metrics are.
+//! This node's pods: names, the ids of their containers, where their own metrics are, and their claims.
+
+mod claims;
 
 use super::Table;
 use model::{Container, ContainerKind, Model, Pod, Pods};
@@ -50,6 +52,9 @@ struct Labels<'a> {
 struct Spec<'a> {
     #[serde(borrow, default)]
     containers: Option<Vec<ContainerSpec<'a>>>,
+    /// Whether there are claims among its volumes.
+    #[serde(default)]
+    volumes: claims::Any,
 }
 
 #[derive(Deserialize)]
@@ -111,7 +116,13 @@ impl Table for Pods {
     }
 
     fn read(json: &[u8]) -> serde_json::Result<(Arc<str>, Pod)> {
-        Ok(pod(&serde_json::from_slice(json)?))
+        let object: Object<'_> = serde_json::from_slice(json)?;
+        let (uid, mut pod) = pod(&object);
+        // Few pods have any, so that all others need not be looked through for where they are mounted.
+        if object.spec.is_some_and(|spec| spec.volumes.claimed) {
+            pod.claims = claims::read(json, &pod.name)?;
+        }
+        Ok((uid, pod))
     }
 
     super::forwards!(Pod);
@@ -146,6 +157,7 @@ fn pod(object: &Object<'_>) -> (Arc<str>, Pod) {
             .and_then(|annotations| annotations.get(CONFIG_HASH))
             .map(|hash| (&**hash).into()),
         containers: containers.into_iter().flat_map(made).collect(),
+        claims: None,
     };
     ((&*metadata.uid).into(), pod)
 }
