@@ -200,6 +200,15 @@ fn the_chart_is_well_formed() {
     let pods = at(&all.0["DaemonSet/estate"], "/spec/template/spec");
     assert_eq!(at(pods, "/securityContext/supplementalGroups"), &Value::Null);
     assert_eq!(at(pods, "/securityContext/seLinuxOptions/type"), "spc_t");
+    // The group that may look at volumes, by a component and by a value.
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let with = rendered::own(dir.path(), BASE, &["daemonset/components/volumes"], "");
+    let groups = "--set-json=node.supplementalGroups=[0]";
+    for made in [kustomize(&with), template(None, &[groups])] {
+        let made = made.expect("both were there");
+        let pods = at(&made.0["DaemonSet/hybrid-exporter"], "/spec/template/spec");
+        assert_eq!(at(pods, "/securityContext/supplementalGroups"), &serde_json::json!([190, 0]));
+    }
     let shards = ["Deployment/estate-cluster", "Deployment/estate-cluster-1"];
     for (shard, name) in ["0", "1"].iter().zip(shards) {
         let env = list(&all.0[name], "/spec/template/spec/containers/0/env");

@@ -56,7 +56,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("trust", &[], &["tokio", "axum", "hyper", "kube", "zbus", "clap", "serde", "rustix"]),
     (
         "upstream",
-        &["collect", "exposition", "model", "trust"],
+        &["collect", "exposition", "model", "mounts", "trust"],
         &["axum", "clap", "kube", "zbus", "host", "systemd", "cluster", "serde"],
     ),
     ("yaml", &[], &["tokio", "axum", "hyper", "kube", "clap", "rustix", "serde"]),

@@ -162,8 +162,11 @@ fn take(
             labels: &target.labels,
             max_samples: target.limits.samples,
         };
-        if let Err(other) = page.take(body, filter, &rules) {
-            fault.get_or_insert(other);
+        match page.take(body, filter, &rules) {
+            Ok(()) => page.heard |= *at == 0,
+            Err(other) => {
+                fault.get_or_insert(other);
+            }
         }
     }
     (page, fault)

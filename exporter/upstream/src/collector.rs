@@ -1,13 +1,15 @@
 //! Writes what the upstreams answered, and how each of them fares.
 
 use crate::{
-    cache::{Cache, Part, absent},
+    cache::{Cache, Part, Row, absent},
     fault::Reason,
     found, kubelet,
     page::{Page, alike},
+    volumes::Volumes,
 };
 use collect::{Collector, Error, Faults, Result, Spec};
 use exposition::{Family, Kind, Writer, series};
+use mounts::statfs::statfs;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -43,11 +45,14 @@ const ERRORS: Family = Family::counter(
 
 pub(crate) static KUBELET: Spec = Spec {
     name: "kubelet",
-    doc: "What only the kubelet knows: its own families, probes, pods' usage and volumes.",
+    doc: "What only the kubelet knows: its own families, probes, pods' usage and volumes; volumes also while it is silent.",
     default: true,
     families: &[&[UP, DURATION, SAMPLES, DROPPED, ERRORS]],
     opts: kubelet::OPTS,
-    build: |cx| Ok(Box::new(Upstreams { part: Part::Kubelet, cache: cx.shared.get() })),
+    build: |cx| {
+        let volumes = Some(Volumes::new(cx, Arc::new(statfs))?);
+        Ok(Box::new(Upstreams { part: Part::Kubelet, cache: cx.shared.get(), volumes }))
+    },
 };
 
 pub(crate) static UPSTREAMS: Spec = Spec {
@@ -56,7 +61,9 @@ pub(crate) static UPSTREAMS: Spec = Spec {
     default: true,
     families: &[&[UP, DURATION, SAMPLES, DROPPED, ERRORS]],
     opts: found::OPTS,
-    build: |cx| Ok(Box::new(Upstreams { part: Part::Others, cache: cx.shared.get() })),
+    build: |cx| {
+        Ok(Box::new(Upstreams { part: Part::Others, cache: cx.shared.get(), volumes: None }))
+    },
 };
 
 /// The collectors of the part `kubelet`.
@@ -67,6 +74,8 @@ pub static UPSTREAM_COLLECTORS: &[&Spec] = &[&UPSTREAMS];
 struct Upstreams {
     part: Part,
     cache: Arc<Cache>,
+    /// Of the kubelet's part.
+    volumes: Option<Volumes>,
 }
 
 /// Families that upstreams before have given, and their series.
@@ -85,6 +94,11 @@ struct Clash {
 impl Collector for Upstreams {
     fn collect(&mut self, out: &mut Writer) -> Result<()> {
         let roll = self.cache.roll(self.part).clone();
+        if let Some(volumes) = &mut self.volumes {
+            // By the same look at the kubelet's answer as all below: what it told stands there.
+            let mut pages = roll.rows.iter().filter_map(Row::fresh).map(|outcome| &outcome.page);
+            volumes.fill(pages.find(|page| page.heard), out);
+        }
         let rows: Vec<_> = roll.rows.iter().filter(|row| !row.silent).collect();
         if rows.is_empty() {
             return absent(match &*roll.absent {

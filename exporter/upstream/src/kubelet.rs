@@ -29,7 +29,7 @@ const URL: Opt = Opt::text(
     "",
     "Where the kubelet is; default https://127.0.0.1:10250, or as the Node object says.",
 );
-const FAMILIES: Opt = Opt::text(
+pub(crate) const FAMILIES: Opt = Opt::text(
     "kubelet.families",
     "^(kubelet_.+|volume_manager_.+|storage_operation_.+|volume_operation_.+|rest_client_requests_total|rest_client_request_duration_seconds|kubernetes_build_info|go_goroutines)$",
     "Which families of the kubelet's /metrics are served: those whose name matches; . is all.",

@@ -21,6 +21,7 @@ mod page;
 mod question;
 mod source;
 mod target;
+mod volumes;
 
 pub use collector::{KUBELET_COLLECTORS, UPSTREAM_COLLECTORS};
 pub use found::MODE as UPSTREAM_MODE;

@@ -16,6 +16,8 @@ use std::{
 /// The families of an upstream, of all its pages.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
+    /// Whether the page came that the upstream is about, the first one.
+    pub(crate) heard: bool,
     pub(crate) families: BTreeMap<String, Taken>,
     pub(crate) samples: usize,
     pub(crate) dropped: Dropped,

@@ -5,6 +5,7 @@ mod presets;
 mod questions;
 mod rounds;
 mod tls;
+mod volumes;
 
 use crate::{
     collector::{KUBELET, UPSTREAMS},
