@@ -3,6 +3,7 @@
 
 mod parity;
 mod upstream;
+mod volumes;
 
 use crate::{
     ground::{image::PAUSE, node::Node},
@@ -272,9 +273,14 @@ fn beside_a_kubelet() {
     };
     let site = Site::start(node);
     parity::the_page_is_the_kubelets(&site);
+    volumes::are_claimed(&site);
     site.a_new_pod_has_its_names();
     site.a_kill_is_counted_and_outlives_the_container();
     upstream::the_kubelet_and_etcd_join(&site);
+    let volumes = volumes::the_kubelet_tells(&site);
+    volumes::who_may_look(&site, &volumes);
     site.the_kubelet_stops();
     upstream::the_kubelet_is_down(&site);
+    volumes::the_file_systems_tell(&site, &volumes);
+    volumes::the_kubelet_is_back(&site);
 }
