@@ -208,7 +208,9 @@ async fn a_bus_that_was_there_is_lost_and_not_lacking() {
         [(&[][..], false, true), (&[("systemd", "on")], false, false), (&[], true, false)]
     {
         let mut given = Options::default();
-        options.iter().for_each(|(name, text)| given.set(name, vec![(*text).to_owned()]));
+        for (name, text) in options {
+            given.set(name, vec![(*text).to_owned()]);
+        }
         let (line, bell) = Line::new();
         let systemd = Systemd {
             cache: Arc::default(),
