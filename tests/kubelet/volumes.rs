@@ -97,21 +97,21 @@ pub(super) fn the_kubelet_tells(site: &Site) -> Stats {
     before
 }
 
-/// Beside the kubelet, with one that is never there: nobody may not look and says so, and a group may.
+/// Beside the kubelet, with one that is never there: nobody may not look and says so, and a group may. That one
+/// has the host as a pod has it, below a directory.
 pub(super) fn who_may_look(site: &Site, before: &Stats) {
     let flags = format!(
         "--kubeconfig=/run/admin.conf --node-name={} --kubelet=on --kubelet.url=http://127.0.0.1:1",
         site.name()
     );
     site.run(60, &["install", "-m", "644", "/shared/admin.conf", "/run/admin.conf"]);
-    for (name, port, groups) in [("nobody", NOBODY, ""), ("group", GROUP, "root")] {
-        site.service(
-            name,
-            &format!(
-                "User=nobody\nSupplementaryGroups={groups}\n\
-                 ExecStart=/shared/hybrid-exporter {flags} --web.listen-address=:{port}\n"
-            ),
-        );
+    let below = "--path.rootfs=/host --path.procfs=/host/proc --path.sysfs=/host/sys";
+    for (name, port, more, paths) in [
+        ("nobody", NOBODY, "", ""),
+        ("group", GROUP, "SupplementaryGroups=root\nBindReadOnlyPaths=/:/host\n", below),
+    ] {
+        let start = format!("/shared/hybrid-exporter {flags} --web.listen-address=:{port} {paths}");
+        site.service(name, &format!("User=nobody\n{more}ExecStart={start}\n"));
         site.run(120, &["systemctl", "start", name]);
     }
     wait("the group's volumes", GUARD, || {

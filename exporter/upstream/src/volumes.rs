@@ -176,7 +176,8 @@ impl Volumes {
                 }
             }
         }
-        self.answered.retain(|path| rows.values().any(|volume| volume.path == *path));
+        let paths: HashSet<&Arc<Path>> = rows.values().map(|volume| &volume.path).collect();
+        self.answered.retain(|path| paths.contains(path));
         let jobs: Vec<Job> = rows
             .values()
             .take(MOST)
@@ -196,7 +197,12 @@ impl Volumes {
             match answer {
                 Answer::Stat(stat) => {
                     self.answered.insert(Arc::clone(&volume.path));
-                    stats.push((labels, stat));
+                    // FUSE says so to users whom it does not serve.
+                    if stat.blocks == 0 && stat.files == 0 {
+                        remarks.insert(format!("volumes: {path}: tells no numbers"));
+                    } else {
+                        stats.push((labels, stat));
+                    }
                 }
                 Answer::Failed(Errno::ACCESS | Errno::PERM) => {
                     remarks.insert(format!("volumes: {}: {CLOSED}", volume.pods().display()));

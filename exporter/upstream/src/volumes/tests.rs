@@ -107,8 +107,8 @@ impl Node {
                 blocks,
                 free: blocks / 2,
                 available: blocks / 4,
-                files: 100,
-                files_free: 60,
+                files: if blocks == 0 { 0 } else { 100 },
+                files_free: if blocks == 0 { 0 } else { 60 },
             })
         });
         let volumes = Volumes::new(&cx, call).unwrap();
@@ -325,7 +325,10 @@ fn what_does_not_answer_costs_itself() {
         assert!(text.starts_with("{\"good\"} 40960\n") && text.contains(hangs), "{text}");
     }
     assert_eq!(node.asked().iter().filter(|path| path.ends_with("pv-2")).count(), 1);
-    node.says("pv-2", Ok(20));
+    node.says("pv-2", Ok(0));
+    while node.brief(None).contains(hangs) {}
+    let text = node.brief(None);
+    assert!(text.contains("pv-2: tells no numbers\n") && !text.contains("stale"), "{text}");
     // Nothing is below a mount that is gone.
     fs::write(node.dir.path().join("proc/self/mountinfo"), "").unwrap();
     assert_eq!(node.brief(None), "");
