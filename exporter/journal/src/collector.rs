@@ -246,7 +246,9 @@ impl Collector for Journal {
             let State { status, counters, reader, .. } = &mut *state;
             write_reader(out, status, reader);
             if let Some(counters) = counters {
-                write_entries(out, counters);
+                // Nothing is known of what only a journal holds.
+                let kernel_alone = *status == Status::Kmsg && reader.stats.entries == 0;
+                write_entries(out, counters, kernel_alone);
                 write_kernel(out, &counters.kernel);
                 let now = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
@@ -267,7 +269,7 @@ fn seconds(micros: u64) -> f64 {
     micros as f64 / 1e6
 }
 
-fn write_entries(out: &mut Writer, counters: &mut Counters) {
+fn write_entries(out: &mut Writer, counters: &mut Counters, kernel_alone: bool) {
     let [
         entries,
         errors,
@@ -287,10 +289,12 @@ fn write_entries(out: &mut Writer, counters: &mut Counters) {
         for (priority, counts) in PRIORITIES.iter().zip(counters.entries) {
             for (transport, count) in TRANSPORTS.iter().zip(counts) {
                 // Transports that a machine never uses would be noise; errors are awaited from all.
-                if count > 0
-                    || (*priority != "none"
-                        && matches!(*transport, "journal" | "kernel" | "stdout" | "syslog"))
-                {
+                let awaited = match *transport {
+                    "kernel" => true,
+                    "journal" | "stdout" | "syslog" => !kernel_alone,
+                    _ => false,
+                };
+                if count > 0 || awaited && *priority != "none" {
                     s.row(&[priority, transport], count);
                 }
             }
@@ -320,11 +324,13 @@ fn write_entries(out: &mut Writer, counters: &mut Counters) {
             }
         }
     });
-    out.family(event_entries, |s| {
-        for ((_, event), count) in EVENTS.iter().zip(counters.events) {
-            s.row(&[event], count);
-        }
-    });
+    if !kernel_alone {
+        out.family(event_entries, |s| {
+            for ((_, event), count) in EVENTS.iter().zip(counters.events) {
+                s.row(&[event], count);
+            }
+        });
+    }
     let (patterns, templates) = counters.patterns.rows();
     out.family(pattern, |s| {
         for (unit, pattern, count) in &patterns {

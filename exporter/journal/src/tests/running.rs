@@ -131,9 +131,24 @@ async fn without_a_journal_the_kernels_own_log_is_read() {
         "hybrid_journal_kmsg_records_total 1\n",
         "hybrid_kernel_problems_total{reason=\"TaskHung\"} 1\n",
         "hybrid_journal_errors_total 1\n",
+        "hybrid_journal_entries_total{priority=\"emerg\",transport=\"kernel\"} 0\n",
     ] {
         assert!(text.contains(line), "{line}{text}");
     }
+    // Nobody knows what only a journal would tell.
+    for name in ["transport=\"syslog\"", "hybrid_journal_event_entries_total"] {
+        assert!(!text.contains(name), "{name}: {text}");
+    }
+    let mut file = log(1);
+    put(&mut file, 1..=3);
+    file.save(&running.journal("system.journal")).unwrap();
+    assert_eq!(running.look().await, Ok(()));
+    let (text, _) = running.scrape().await;
+    assert!(text.contains("transport=\"syslog\"} 0\n"), "{text}");
+    assert!(
+        text.contains("hybrid_journal_event_entries_total{event=\"unit_failed\"} 0\n"),
+        "{text}"
+    );
     running.stop().await;
 }
 
