@@ -52,6 +52,13 @@ fn comes_serves_and_leaves_nothing_on(release: Option<&str>, name: &str) {
 
     dpkg(&host, &["--install", &first]);
     serving(&host);
+    // It is told which commit it is made from.
+    let page = page(&host, "/metrics");
+    let mut infos = page.series.keys().filter(|(name, _)| name == "hybrid_exporter_build_info");
+    let revision =
+        infos.next().and_then(|(_, labels)| labels.iter().find(|(k, _)| k == "revision"));
+    let revision = revision.map_or("", |(_, revision)| revision);
+    assert!(revision.len() == 12 && revision.bytes().all(|b| b.is_ascii_hexdigit()), "{revision}");
     assert_eq!(property(&host, "UnitFileState"), "enabled");
     assert_eq!(property(&host, "ActiveState"), "active");
     let socket = ["sh", "-c", "systemctl is-enabled hybrid-exporter.socket || true"];
