@@ -214,14 +214,17 @@ pub(crate) fn root(group: &mut Group, kept: &mut Kept, is_unified: bool) {
     let of = |key: &str| text.and_then(|text| meminfo(text, key));
     let (total, swap, free) = (of("MemTotal:"), of("SwapTotal:"), of("SwapFree:"));
     let stats = &mut group.stats;
-    if is_unified {
+    // The root of a namespace (a machine that is a container) is another's group, and has its files.
+    if is_unified && stats.memory.is_none() {
         stats.memory = stats.rss.zip(stats.cache).map(|(anon, file)| anon.saturating_add(file));
         stats.swap = swap.zip(free).map(|(swap, free)| swap.saturating_sub(free));
     }
-    stats.threads = Some(0);
+    // cAdvisor counts the processes of version 2's root, which has no file either, and nothing of version 1's.
+    let processes = stats.processes.and_then(|number| number.try_into().ok());
+    stats.threads = if is_unified { stats.threads.or(processes) } else { Some(0) };
     let reservation = group.limits.memory.unwrap_or_default().reservation;
     let limits = &mut group.limits;
-    limits.threads = Some(0);
+    limits.threads = limits.threads.filter(|_| is_unified).or(Some(0));
     limits.cpu = limits.cpu.or(Some(Cpu::default()));
     limits.memory =
         total.map(|limit| Memory { limit, swap: swap.unwrap_or_default(), reservation });

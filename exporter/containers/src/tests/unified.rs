@@ -185,3 +185,22 @@ fn no_limits_no_swap_no_pressure() {
         container_threads_max{container="",id="/docker/a…",image="",name="a…",namespace="",pod=""} 0
     "#]].assert_eq(&text.replace(&id('a'), "a…"));
 }
+
+/// Of a machine that is a container itself, such as a node of kind: its root is a group of its host's.
+#[test]
+fn the_root_of_a_namespace_counts_for_itself() {
+    let mut files = machine();
+    files.extend(group("", "", &[("cgroup.procs", "-")]));
+    let mut host = Host::always(&borrowed(&files));
+    let names = ["usage_bytes", "working_set_bytes", "max_usage_bytes", "swap", "rss", "cache"];
+    let names = names.map(|name| format!("container_memory_{name}"));
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    expect![[r#"
+        container_memory_cache{container="",id="/",image="",name="",namespace="",pod=""} 6291456
+        container_memory_max_usage_bytes{container="",id="/",image="",name="",namespace="",pod=""} 12582912
+        container_memory_rss{container="",id="/",image="",name="",namespace="",pod=""} 4194304
+        container_memory_swap{container="",id="/",image="",name="",namespace="",pod=""} 4096
+        container_memory_usage_bytes{container="",id="/",image="",name="",namespace="",pod=""} 10485760
+        container_memory_working_set_bytes{container="",id="/",image="",name="",namespace="",pod=""} 7340032
+    "#]].assert_eq(&host.lines(&names));
+}
