@@ -2,6 +2,7 @@
 //! one. Steps that stop something come last.
 
 mod parity;
+mod recorded;
 mod upstream;
 mod volumes;
 
