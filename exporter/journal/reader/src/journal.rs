@@ -146,6 +146,11 @@ impl Journal {
         }
         if let Reading::Closed(at) = known.reading {
             match known.open() {
+                // Another file has its name by now.
+                Ok(file) if file.header().file_id != known.header.file_id => {
+                    self.listed = None;
+                    return true;
+                }
                 Ok(mut file) => {
                     file.resume(at);
                     known.reading = Reading::Open(Box::new(file));
@@ -220,6 +225,10 @@ impl Journal {
                     known.open().map(|file| *file.header())
                 }
                 Reading::Blank => match known.open() {
+                    Ok(_) if !known.is_there() => {
+                        self.listed = None;
+                        continue;
+                    }
                     Ok(mut file) => {
                         let welcome = self.welcome(known, &mut file);
                         known.reading = Reading::Open(Box::new(file));

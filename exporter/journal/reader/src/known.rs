@@ -4,7 +4,7 @@ use crate::{
     Error, Header, JournalFile, Place, Result, Stamp, State,
     file::Progress,
     origin::{Name, Origin},
-    tree::{Directory, Listed},
+    tree::{self, Directory, Listed},
 };
 use std::{
     os::unix::ffi::OsStrExt,
@@ -101,6 +101,12 @@ impl Known {
     pub(crate) fn open(&self) -> Result<JournalFile> {
         let opened = JournalFile::open_at(&self.directory.fd, &self.listed.name)?;
         Ok(opened.with_origin(Arc::clone(&self.origin)))
+    }
+
+    /// Whether the name is still this file's: a live one goes to the next file with each rotation.
+    pub(crate) fn is_there(&self) -> bool {
+        let listed = || tree::list(&self.directory.fd);
+        self.name.archived || listed().is_ok_and(|names| names.contains(&self.listed))
     }
 
     /// How far it has been read; nothing of it where that is not known.

@@ -98,8 +98,13 @@ impl Journal {
     }
 
     /// Looks at a file for the first time.
-    fn meet(&mut self, mut known: Known) {
+    pub(crate) fn meet(&mut self, mut known: Known) {
         match known.open() {
+            // It was renamed since it was listed, and what was opened is another.
+            Ok(_) if !known.is_there() => {
+                self.listed = None;
+                return;
+            }
             Ok(mut file) => {
                 let id = file.header().file_id;
                 let twin = self.files.iter_mut().find(|other| other.header.file_id == id);

@@ -39,6 +39,8 @@ pub(crate) struct Listed {
 
 /// Names that are taken of one directory.
 const MAX_NAMES: usize = 4096;
+/// How often a directory is looked at again that changes all the time.
+const LOOKS: usize = 8;
 
 /// Where journals are, volatile first.
 pub(crate) const BASES: [(Place, &str); 2] =
@@ -55,8 +57,28 @@ pub(crate) fn machine_id(root: &Path) -> Result<Id> {
     read.ok().and_then(|_| text.trim_end().parse().ok()).ok_or(Error::NoMachineId(path))
 }
 
-/// The names in a directory; at most 4,096.
+/// The names in a directory as they stood at one moment; at most 4,096.
+///
+/// A directory is read by several calls, between which names change: a file that is rotated may be met
+/// under neither of its names, and the one that follows it under its own.
 pub(crate) fn list(directory: &OwnedFd) -> Result<Vec<Listed>> {
+    steady(|| list_once(directory))
+}
+
+/// What is seen twice in a row; what is seen last where it changes all the time.
+fn steady<T: PartialEq>(mut look: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut seen = look()?;
+    for _ in 0..LOOKS {
+        let now = look()?;
+        if now == seen {
+            break;
+        }
+        seen = now;
+    }
+    Ok(seen)
+}
+
+fn list_once(directory: &OwnedFd) -> Result<Vec<Listed>> {
     let listing = |error| Error::io("list", error);
     let mut names = Vec::new();
     for entry in Dir::read_from(directory).map_err(listing)? {
@@ -121,5 +143,21 @@ fn open(path: &Path) -> Result<Option<OwnedFd>> {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
         Err(error) => Err(Error::io("open", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_changes_is_looked_at_again() {
+        let seen = |looks: &[u32]| {
+            let mut looks = looks.iter();
+            steady(|| Ok(*looks.next().unwrap())).unwrap()
+        };
+        assert_eq!(seen(&[1, 1]), 1);
+        assert_eq!(seen(&[1, 2, 3, 3]), 3);
+        assert_eq!(seen(&[1, 2, 3, 4, 5, 6, 7, 8, 9]), 9);
     }
 }

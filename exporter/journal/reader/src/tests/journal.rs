@@ -3,13 +3,18 @@
 
 use crate::{
     Event, Id, Journal, Machine, Merge, Namespaces, Options, Position, Seek, Stamp, Start, State,
-    flags, known::Reading, testing::Writer,
+    flags,
+    known::{Known, Reading},
+    origin::{Name, Place},
+    testing::Writer,
+    tree::{Listed, directories, list},
 };
 use std::{
     collections::BTreeSet,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -372,6 +377,24 @@ fn directories_are_waited_for() {
     assert!(journal.wait(Duration::from_mins(1)).unwrap(), "the directory has come");
     log.put(1..=2);
     assert_eq!(read(&mut journal), [1, 2]);
+}
+
+#[test]
+fn a_file_that_is_rotated_before_it_is_opened_is_not_taken_for_the_next() {
+    let host = Host::new();
+    let mut journal = host.open();
+    let directory = host.var();
+    let mut log = Log::new(&directory, "system.journal", 1);
+    log.put(1..=3);
+    let base = directory.parent().unwrap();
+    let found = directories(Place::Persistent, base, MACHINE, |_| true, &mut Vec::new());
+    let found = Arc::new(found.into_iter().next().unwrap());
+    let named = |listed: Listed| Some((Name::parse(listed.name.to_bytes())?, listed));
+    let (name, listed) = list(&found.fd).unwrap().into_iter().find_map(named).unwrap();
+    log.rotate(2);
+    log.put(4..=5);
+    journal.meet(Known::new(&found, listed, name, Instant::now()));
+    assert_eq!(read(&mut journal), [1, 2, 3, 4, 5]);
 }
 
 /// The kernel has no queue left for us.
