@@ -1,7 +1,7 @@
 //! Names of block devices by their numbers, from `/sys/dev/block/MAJOR:MINOR`, a link to the device.
 
-use crate::labels::render;
 use collect::Root;
+use exposition::render_labels;
 use std::{collections::HashMap, sync::Arc};
 
 /// Names of devices, as labels.
@@ -47,7 +47,7 @@ impl Devices {
         // The kernel writes a `!` where the name in /dev has a slash.
         let name = name.map(|name| format!("/dev/{}", name.replace('!', "/")));
         let device = name.map(|name| Device {
-            name: format!(",{}", render(&[("device", &name)])).into(),
+            name: format!(",{}", render_labels(&[("device", &name)])).into(),
             number: format!(",major=\"{major}\",minor=\"{minor}\"").into(),
         });
         Arc::make_mut(&mut self.labels).insert(number, device);

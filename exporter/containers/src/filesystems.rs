@@ -9,11 +9,9 @@
 //!
 //! cAdvisor takes the times' ms for ns: its seconds are a million times too few.
 
-use crate::{
-    devices::Devices, families, group::Group, labels::render, stats::seconds, write::line,
-};
+use crate::{devices::Devices, families, group::Group, stats::seconds, write::line};
 use collect::{Context, Kept};
-use exposition::{Family, Writer};
+use exposition::{Family, Writer, render_labels};
 use mounts::{
     Line, Mounts,
     statfs::{Answer, Call, Job, Pool, Stat},
@@ -68,12 +66,8 @@ pub(crate) static SPACE: [Family; 4] = [
         LABELS,
     ),
 ];
-const SPACE_NUMBERS: [fn(&Stat) -> u64; 4] = [
-    |s| s.files_free,
-    |s| s.files,
-    |s| s.blocks.saturating_mul(s.block),
-    |s| s.blocks.saturating_sub(s.free).saturating_mul(s.block),
-];
+const SPACE_NUMBERS: [fn(&Stat) -> u64; 4] =
+    [|s| s.files_free, |s| s.files, Stat::bytes, Stat::used_bytes];
 
 /// Families of disks alone; the numbers are those of diskstats, by their place.
 pub(crate) static DISK: [Family; 9] = [
@@ -267,7 +261,7 @@ impl FileSystems {
             let trusted = known.contains(&path) || !line.is_remote();
             let number = |text: &str| text.parse().unwrap_or_default();
             self.rows.push(Row {
-                label: format!(",{}", render(&[("device", device)])).into(),
+                label: format!(",{}", render_labels(&[("device", device)])).into(),
                 name: line.device.strip_prefix("/dev/").unwrap_or_default().into(),
                 number: (number(line.major), number(line.minor)),
                 blocks: None,

@@ -134,18 +134,3 @@ fn escaped(value: &str) -> String {
     escape_label(&mut out, value);
     String::from_utf8_lossy(&out).into_owned()
 }
-
-/// Labels as they stand in a line, without braces.
-pub(crate) fn render(labels: &[(&str, &str)]) -> String {
-    let mut out = Vec::new();
-    for (name, value) in labels {
-        if !out.is_empty() {
-            out.push(b',');
-        }
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"=\"");
-        escape_label(&mut out, value);
-        out.push(b'"');
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}

@@ -1,7 +1,7 @@
 //! `/proc/PID/net/dev`: bytes and packets of each interface, since it was made. Loopback and the host's
 //! ends of containers' links (`lo*`, `veth*`, `docker*`, `nerdctl*`) are left out, as cAdvisor does.
 
-use crate::labels::render;
+use exposition::render_labels;
 
 /// An interface's counters, as the table has them: received, then sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(crate) fn read(text: &str, interfaces: &mut Vec<Interface>) {
             number.map(|number| *counter = number).is_some()
         });
         if whole {
-            let label = format!(",{}", render(&[("interface", name)])).into();
+            let label = format!(",{}", render_labels(&[("interface", name)])).into();
             interfaces.push(Interface { label, counters });
         }
     }

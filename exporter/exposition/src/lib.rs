@@ -33,6 +33,6 @@ pub use format::{Escaping, Format, Syntax};
 pub use line::series;
 pub use page::{LAST_BLOCK, MAX_PAGE, Packer, Page, Unpacker};
 pub use parse::{Fault, Parsed, ParsedFamily, ParsedLine, ParsedSample, Taking, parse, parse_as};
-pub use samples::{Samples, Value, escape as escape_label};
+pub use samples::{Samples, Value, escape as escape_label, render_labels};
 pub use sheets::Sheets;
 pub use writer::{Block, Writer};

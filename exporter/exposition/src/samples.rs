@@ -206,16 +206,7 @@ impl<'a> Samples<'a> {
         let begun = out.len();
         out.extend_from_slice(self.family.name.as_bytes());
         out.extend_from_slice(suffix.as_bytes());
-        let mut open = b'{';
-        for (name, text) in labels {
-            out.push(open);
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"=\"");
-            escape(out, text);
-            out.push(b'"');
-            open = b',';
-        }
-        if open == b',' {
+        if push_labels(out, b'{', labels) {
             out.push(b'}');
         }
         out.push(b' ');
@@ -225,6 +216,32 @@ impl<'a> Samples<'a> {
             coder.new_part(out, begun, out.len() - begun);
         }
     }
+}
+
+/// Labels as they stand in a line, without braces: for [`Samples::rendered`].
+pub fn render_labels(labels: &[(&str, &str)]) -> String {
+    let mut out = Vec::new();
+    push_labels(&mut out, b',', labels.iter().copied());
+    // Whole texts but for the comma before the first one.
+    String::from_utf8_lossy(out.get(1..).unwrap_or_default()).into_owned()
+}
+
+/// Appends labels with `open` before the first one; whether there are any.
+fn push_labels<'l>(
+    out: &mut Vec<u8>,
+    mut open: u8,
+    labels: impl Iterator<Item = (&'l str, &'l str)>,
+) -> bool {
+    let begun = out.len();
+    for (name, text) in labels {
+        out.push(open);
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"=\"");
+        escape(out, text);
+        out.push(b'"');
+        open = b',';
+    }
+    out.len() > begun
 }
 
 /// A number as Go prints it, as `le` and `quantile` are spelt: `1e+06`, `0.5`, `+Inf`.

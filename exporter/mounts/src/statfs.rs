@@ -31,6 +31,20 @@ pub struct Stat {
     pub files_free: u64,
 }
 
+// === impl Stat ===
+
+impl Stat {
+    /// Bytes in all.
+    pub fn bytes(&self) -> u64 {
+        self.blocks.saturating_mul(self.block)
+    }
+
+    /// Bytes that are not free.
+    pub fn used_bytes(&self) -> u64 {
+        self.blocks.saturating_sub(self.free).saturating_mul(self.block)
+    }
+}
+
 /// The call, or what stands for it in tests.
 pub type Call = Arc<dyn Fn(&Path) -> Result<Stat, Errno> + Send + Sync>;
 

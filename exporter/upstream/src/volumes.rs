@@ -17,7 +17,7 @@ mod mounted;
 
 use crate::{kubelet::FAMILIES, page::Page};
 use collect::{Context, Error, Filter, Kept, Result};
-use exposition::{Family, Writer, escape_label, series};
+use exposition::{Family, Writer, render_labels, series};
 use model::Model;
 use mounted::{Holder, Sight, Volume};
 use mounts::statfs::{Answer, Call, Errno, Job, Pool, Stat};
@@ -65,11 +65,11 @@ static SPACE: [Family; 6] = [
 ];
 const NUMBERS: [fn(&Stat) -> u64; 6] = [
     |s| s.available.saturating_mul(s.block),
-    |s| s.blocks.saturating_mul(s.block),
+    Stat::bytes,
     |s| s.files,
     |s| s.files_free,
     |s| s.files.saturating_sub(s.files_free),
-    |s| s.blocks.saturating_sub(s.free).saturating_mul(s.block),
+    Stat::used_bytes,
 ];
 
 /// Volumes that are asked.
@@ -296,12 +296,7 @@ fn told(page: &Page) -> HashSet<&[u8]> {
 
 /// A claim's labels, as they stand in a line.
 fn labels(namespace: &str, claim: &str) -> String {
-    let mut labels = b"namespace=\"".to_vec();
-    escape_label(&mut labels, namespace);
-    labels.extend_from_slice(b"\",persistentvolumeclaim=\"");
-    escape_label(&mut labels, claim);
-    labels.push(b'"');
-    String::from_utf8_lossy(&labels).into_owned()
+    render_labels(&[("namespace", namespace), ("persistentvolumeclaim", claim)])
 }
 
 /// Writes the families as guests: what the kubelet has of them stands beside.
