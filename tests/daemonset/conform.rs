@@ -10,7 +10,7 @@ use super::{
     rendered::{at, list, parse, text_at},
     tool,
 };
-use crate::support::{cache, child::run, peer, skip};
+use crate::support::{child::run, kept, peer, skip};
 use serde_json::{Map, Value, json};
 use std::{
     fs,
@@ -19,12 +19,6 @@ use std::{
 
 /// Where the schemas of the kinds find what they share.
 const SHARED: &str = "_definitions.json";
-
-/// A file that `tests/ground/peers` takes from a module.
-pub(super) fn taken(name: &str) -> Result<PathBuf, String> {
-    let file = cache().map(|cache| cache.join(name)).filter(|file| file.is_file());
-    file.ok_or_else(|| format!("{name}: tests/ground/peers makes it"))
-}
 
 /// kubeconform, and a folder with a schema a kind.
 struct Conform {
@@ -37,7 +31,7 @@ struct Conform {
 impl Conform {
     fn new() -> Result<Self, String> {
         let program = peer("kubeconform")?;
-        let texts = ["kubernetes-openapi.json", "prometheus-operator.yaml"].map(taken);
+        let texts = ["kubernetes-openapi.json", "prometheus-operator.yaml"].map(kept);
         let [kubernetes, operator] =
             texts.map(|file| file.map(|file| fs::read_to_string(file).expect("a text")));
         let schemas = tempfile::tempdir().expect("a temporary directory");

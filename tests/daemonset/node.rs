@@ -2,9 +2,7 @@
 //! Prometheus as the monitors say; and what each missing privilege costs stands on the status page.
 
 use super::{
-    BASE, CHART, KINDS, NAMESPACE,
-    conform::taken,
-    kustomize, path,
+    BASE, CHART, KINDS, NAMESPACE, kustomize, path,
     rendered::{Objects, at, list, own, text_at},
     tool,
 };
@@ -12,7 +10,7 @@ use crate::{
     ground::{done, image, node::Node, prometheus::Prometheus},
     support::{
         child::{run, wait},
-        peer, skip,
+        kept, peer, skip,
     },
 };
 use serde_json::{Value, json};
@@ -34,7 +32,7 @@ struct Site {
 impl Site {
     fn start() -> Result<Self, String> {
         let helm = peer("helm")?;
-        let definitions = taken("prometheus-operator.yaml")?;
+        let definitions = kept("prometheus-operator.yaml")?;
         let dir = tempfile::tempdir().expect("a temporary directory");
         let node = Node::start(&[image::exporter(dir.path())?])?;
         let definitions = definitions.display().to_string();

@@ -79,11 +79,15 @@ pub(crate) fn program(name: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| reason(name))
 }
 
-/// Recorded kernel files of machines with many kinds of hardware, which `tests/ground/peers` takes from `node_exporter`'s
-/// module, or why there are none.
+/// What `tests/ground/peers` takes from a module as it is, a file or a folder, or why it is not here.
+pub(crate) fn kept(name: &str) -> Result<PathBuf, String> {
+    let kept = cache().map(|cache| cache.join(name)).filter(|kept| kept.exists());
+    kept.ok_or_else(|| reason(name))
+}
+
+/// Recorded kernel files of machines with many kinds of hardware, from `node_exporter`'s module.
 pub(crate) fn recorded_host() -> Result<PathBuf, String> {
-    let dir = cache().map(|cache| cache.join("recorded")).filter(|dir| dir.is_dir());
-    dir.ok_or_else(|| reason("recorded"))
+    kept("recorded")
 }
 
 /// Whether the tests run as root.

@@ -23,7 +23,7 @@ pub struct KeptBelow(State);
 enum State {
     #[default]
     Closed,
-    /// And whether it was read since it was last asked for.
+    /// And whether it was read since the last [`KeptBelow::tidy`].
     Open(File, Place, bool),
     /// Its descriptor is not kept, and it was the file of this number.
     Passing(u64),
