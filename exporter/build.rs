@@ -9,15 +9,19 @@ use std::{
 };
 
 const NAME: &str = "HYBRID_REVISION";
+/// What the program is told it by: `cargo run` gives it to the program's environment, too, where a name like those of
+/// settings would be taken for one.
+const TOLD: &str = "BUILD_REVISION";
 /// Digits of a commit's name.
 const DIGITS: usize = 12;
 
 fn main() {
     println!("cargo::rerun-if-changed=exporter/build.rs");
     println!("cargo::rerun-if-env-changed={NAME}");
-    let told = env::var_os(NAME).is_some() || env::var("PROFILE").is_ok_and(|is| is == "debug");
-    if let Some(revision) = (!told).then(revision).flatten() {
-        println!("cargo::rustc-env={NAME}={revision}");
+    let is_debug = env::var("PROFILE").is_ok_and(|is| is == "debug");
+    let given = env::var(NAME).ok();
+    if let Some(revision) = given.or_else(|| (!is_debug).then(revision).flatten()) {
+        println!("cargo::rustc-env={TOLD}={revision}");
     }
 }
 

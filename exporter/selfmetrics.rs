@@ -235,7 +235,7 @@ impl SelfMetrics {
 
     /// Writes every family.
     pub fn write(&self, out: &mut Writer) {
-        let revision = option_env!("HYBRID_REVISION").unwrap_or("unknown");
+        let revision = option_env!("BUILD_REVISION").unwrap_or("unknown");
         out.family(&BUILD_INFO, |s| s.row(&[env!("CARGO_PKG_VERSION"), revision], 1u64));
         self.process.lock().unwrap_or_else(PoisonError::into_inner).write(out);
         out.family(&SCRAPES, |s| s.value(self.scrapes.get()));
