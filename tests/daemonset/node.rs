@@ -313,7 +313,7 @@ impl Site {
         self.helm(&[&["install", NAMESPACE, &chart, &values], &wait[..]].concat());
         self.agent_is_ready();
         self.agent_has_no_privilege();
-        self.helm(&["test", NAMESPACE, "--timeout=5m"]);
+        self.helm(&["test", NAMESPACE, "--timeout=5m", "--logs"]);
         let args = ["template", NAMESPACE, &chart, &values, "--namespace", NAMESPACE];
         let objects = Objects::new(&tool("helm", &args).expect("helm was there"));
         let prometheus = self.prometheus(&objects);
