@@ -24,7 +24,7 @@ pub(crate) struct Group {
     pub(crate) path: Box<str>,
     pub(crate) place: Place,
     /// The uid of its pod as the path has it.
-    pub(crate) pod: Option<Box<str>>,
+    pub(crate) pod: Option<Arc<str>>,
     pub(crate) stats: Stats,
     pub(crate) limits: Limits,
     pub(crate) labels: Arc<Labels>,
@@ -164,11 +164,11 @@ impl Reader {
 // === impl Group ===
 
 impl Group {
-    pub(crate) fn new(path: &str, place: &Place, pod: Option<&str>) -> Self {
+    pub(crate) fn new(path: &str, place: &Place, pod: Option<Arc<str>>) -> Self {
         Self {
             path: path.into(),
             place: place.clone(),
-            pod: pod.map(Into::into),
+            pod,
             stats: Stats::default(),
             limits: Limits::default(),
             labels: Arc::default(),

@@ -16,6 +16,7 @@
 
 use collect::fold;
 use model::Role;
+use std::sync::Arc;
 
 /// What a control group is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +26,9 @@ pub(crate) enum Place {
     /// A slice, a service, a scope, or any directory between.
     Unit,
     /// A pod, by the uid in its path, with dashes.
-    Pod(Box<str>),
+    Pod(Arc<str>),
     /// A container by its id; the uid of a pod that its own name tells.
-    Container(Box<str>, Option<Box<str>>),
+    Container(Arc<str>, Option<Arc<str>>),
 }
 
 /// How deep groups are looked for.
@@ -75,7 +76,7 @@ impl Place {
 }
 
 /// The uid in a pod's directory name: a UUID, or the 32 digits of a static pod's hash.
-fn pod_uid(name: &str) -> Option<Box<str>> {
+fn pod_uid(name: &str) -> Option<Arc<str>> {
     let slice = name.strip_suffix(".slice");
     let stem = slice.unwrap_or(name);
     let (before, uid) = stem.rsplit_once("pod")?;

@@ -71,7 +71,7 @@ impl Tree {
     fn step(
         &mut self,
         path: &mut String,
-        pod: Option<&str>,
+        pod: Option<&Arc<str>>,
         depth: usize,
         with: &mut (&Reader, &mut Filter, &mut Walk),
     ) {
@@ -81,14 +81,14 @@ impl Tree {
             path.push_str(&self.name);
         }
         let pod = match &self.place {
-            Place::Pod(uid) | Place::Container(_, Some(uid)) => Some(uid.clone()),
-            _ => pod.map(Into::into),
+            Place::Pod(uid) | Place::Container(_, Some(uid)) => Some(Arc::clone(uid)),
+            _ => pod.cloned(),
         };
-        self.serve(path, pod.as_deref(), with);
+        self.serve(path, pod.as_ref(), with);
         if depth < DEPTH && self.place.opens(&self.name) {
             self.list(path, with.0);
             for tree in &mut self.below {
-                tree.step(path, pod.as_deref(), depth + 1, with);
+                tree.step(path, pod.as_ref(), depth + 1, with);
             }
         }
         path.truncate(here);
@@ -98,7 +98,7 @@ impl Tree {
     fn serve(
         &mut self,
         path: &str,
-        pod: Option<&str>,
+        pod: Option<&Arc<str>>,
         (_, units, walk): &mut (&Reader, &mut Filter, &mut Walk),
     ) {
         let served = match &self.place {
@@ -120,7 +120,7 @@ impl Tree {
             walk.left_out += 1;
             self.group = None;
         } else if self.group.is_none() {
-            self.group = Some(Arc::new(Group::new(path, &self.place, pod)));
+            self.group = Some(Arc::new(Group::new(path, &self.place, pod.cloned())));
             self.files = Files::default();
         }
     }
