@@ -7,7 +7,7 @@
 use crate::Page;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Kept from scrape to scrape by who draws. Holds 960 KiB at most.
+/// Kept from scrape to scrape by who draws. Holds 896 KiB at most.
 #[derive(Debug, Default)]
 pub struct Sheets(Mutex<Table>);
 
@@ -26,7 +26,7 @@ struct Sheet {
 }
 
 /// Compressed bytes that are kept.
-const MOST: usize = 960 << 10;
+const MOST: usize = 896 << 10;
 
 // === impl Sheets ===
 
