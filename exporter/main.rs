@@ -38,6 +38,7 @@ const DESCRIPTORS: u64 = 65_536;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
+    syscall::keep_little_memory();
     let error = match run() {
         Ok(code) => return code,
         Err(error) => error,
