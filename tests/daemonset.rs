@@ -6,7 +6,7 @@ mod node;
 mod rendered;
 
 use crate::support::{child::run, peer, read, root, skip};
-use rendered::{Objects, at, list, parse};
+use rendered::{Objects, at, list, parse, text_at};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -190,6 +190,9 @@ fn the_chart_is_well_formed() {
         ),
         ("--set-json=kubeState.customResourceGroups=[\"*\"]", "does not match pattern"),
         ("--set-json=config={\"resources\":[\"pods\"]}", "invalid propertyName 'resources'"),
+        // By which pods are found.
+        ("--set-json=labels={\"app.kubernetes.io/name\":\"x\"}", "invalid propertyName 'app.kubernetes.io/name'"),
+        ("--set=fullnameOverride=a.b", "'a.b' does not match pattern"),
     ] {
         let out = run(60, &helm, &["template", "x", &chart, wrong], b"");
         let text = String::from_utf8_lossy(&out.stderr);
@@ -220,4 +223,38 @@ fn the_chart_is_well_formed() {
     let custom = &all.0["ClusterRole/estate-cluster"];
     let listed = listed(custom, &[]);
     assert_eq!(listed.get("cert-manager.io"), Some(&BTreeSet::from(["*".to_owned()])));
+}
+
+/// Helm takes names of releases that YAML takes for numbers, and names that no Service may have.
+#[test]
+fn an_odd_release_is_a_release() {
+    let chart = path(CHART);
+    let values = format!("--values={chart}/ci/everything-values.yaml");
+    let long = "a".repeat(53);
+    for release in
+        ["123", "1e5", "true", "null", "a.b", "1.2", &long, &long.replace("aaaaa", "a-a.a")]
+    {
+        let args = ["template", release, &chart, &values, "--set=fullnameOverride="];
+        let objects = match tool("helm", &args) {
+            Ok(text) => Objects::new(&text),
+            Err(reason) => return skip("daemonset::an_odd_release_is_a_release", &reason),
+        };
+        for (key, object) in &objects.0 {
+            let name = text_at(object, "/metadata/name");
+            let fits = name.len() <= 63
+                && name.starts_with(|c: char| c.is_ascii_lowercase())
+                && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+                && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+            assert!(fits, "{release}: {key}");
+            for place in ["/metadata/labels", "/spec/selector", "/spec/template/metadata/labels"] {
+                let labels = at(object, place).as_object().into_iter().flatten();
+                for (label, value) in labels.filter(|(label, _)| *label != "matchLabels") {
+                    assert!(value.is_string(), "{release}: {key}: {label} is {value}");
+                }
+            }
+            let label = "/metadata/labels/app.kubernetes.io~1instance";
+            assert_eq!(text_at(object, label), release, "{key}");
+        }
+        assert!(objects.0.len() > 20, "{}", objects.0.len());
+    }
 }

@@ -1,19 +1,22 @@
+{{/* What every object is called after: a release may have dots in its name, and begin with a digit; a Service may not. */}}
 {{- define "hybrid.name" -}}
+{{- $chart := default .Chart.Name .Values.nameOverride }}
+{{- $name := .Release.Name }}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" }}
-{{- else }}
-{{- $name := default .Chart.Name .Values.nameOverride }}
-{{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 48 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 48 | trimSuffix "-" }}
+{{- $name = .Values.fullnameOverride }}
+{{- else if not (contains $chart $name) }}
+{{- $name = printf "%s-%s" $name $chart }}
 {{- end }}
+{{- $name = $name | replace "." "-" }}
+{{- if not (regexMatch "^[a-z]" $name) }}
+{{- $name = printf "release-%s" $name }}
 {{- end }}
+{{- $name | trunc 48 | trimAll "-" }}
 {{- end }}
 
 {{- define "hybrid.selector" -}}
-app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "hybrid.labels" -}}
