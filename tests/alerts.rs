@@ -10,9 +10,10 @@ use crate::{
         alertmanager::{Alertmanager, Webhook},
         prometheus::{Prometheus, Rule},
     },
-    support::{child, root, skip},
+    support::{child, read, root, skip},
 };
-use std::{fs, time::Duration};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 #[test]
 fn alert_arrives() {
@@ -82,4 +83,54 @@ scrape_configs:
     assert!(ill.is_empty(), "{ill:#?}");
     let barks = rules.iter().any(|rule| rule.name == "Watchdog" && rule.state == "firing");
     assert!(barks, "{rules:#?}");
+}
+
+/// The shipped scrape configuration over pods as discovery tells of them: each target is a machine, or a pod of a
+/// Deployment beside one, and no two are the same.
+#[test]
+fn targets_are_told_apart() {
+    let file: Value = serde_saphyr::from_str(&read("alerts/prometheus.yaml")).expect("YAML");
+    let jobs = file.pointer("/scrape_configs").and_then(Value::as_array).expect("jobs");
+    let job = jobs.iter().find(|job| job["job_name"] == "hybrid-exporter-node").expect("it");
+    // Component, name, node, port, phase.
+    let pods = [
+        ["node", "agent-1", "n1", "10150", "Running"],
+        ["cluster", "cluster-x", "n1", "10150", "Running"],
+        ["node", "agent-2", "n2", "10150", "Pending"],
+        // What a node that was shut down has left.
+        ["node", "agent-0", "n2", "10150", "Failed"],
+        ["test", "test", "n1", "", "Running"],
+    ];
+    let told = pods.iter().enumerate().map(|(at, [component, name, node, port, phase])| {
+        json!({"targets": [format!("127.0.0.{}:1", at + 1)], "labels": {
+            "__meta_kubernetes_pod_label_app_kubernetes_io_name": "hybrid-exporter",
+            "__meta_kubernetes_pod_label_app_kubernetes_io_component": component,
+            "__meta_kubernetes_pod_name": name,
+            "__meta_kubernetes_pod_node_name": node,
+            "__meta_kubernetes_pod_container_port_number": port,
+            "__meta_kubernetes_pod_phase": phase,
+        }})
+    });
+    let config = json!({"scrape_configs": [{
+        "job_name": "nodes",
+        "static_configs": told.collect::<Vec<_>>(),
+        "relabel_configs": job["relabel_configs"],
+    }]});
+    let prometheus = match Prometheus::start(&config.to_string(), None) {
+        Ok(prometheus) => prometheus,
+        Err(reason) => return skip("alerts::targets_are_told_apart", &reason),
+    };
+    let targets = child::wait("the targets", Duration::from_mins(4), || {
+        let targets = prometheus.targets();
+        let of = |state: &str| targets[state].as_array().map_or(0, Vec::len);
+        (of("activeTargets") + of("droppedTargets") == pods.len()).then_some(targets)
+    });
+    let active = targets["activeTargets"].as_array().expect("a list").iter();
+    let labels: BTreeSet<_> = active.map(|target| target["labels"].to_string()).collect();
+    let expected = [
+        json!({"instance": "n1", "job": "nodes", "node": "n1"}),
+        json!({"instance": "cluster-x", "job": "nodes"}),
+        json!({"instance": "n2", "job": "nodes", "node": "n2"}),
+    ];
+    assert_eq!(labels, expected.iter().map(Value::to_string).collect());
 }

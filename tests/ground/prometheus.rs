@@ -84,6 +84,13 @@ impl Prometheus {
             .collect()
     }
 
+    /// What a Prometheus in the test's own network knows of its targets: `activeTargets`, `droppedTargets`.
+    pub(crate) fn targets(&self) -> Value {
+        let body = client::get(&self.address, "/api/v1/targets", &[]).body;
+        let mut answer: Value = serde_json::from_slice(&body).expect("JSON");
+        answer.get_mut("data").expect("targets").take()
+    }
+
     fn ask(&self, expression: &str) -> Result<Vec<String>, String> {
         let mut command = self.network.clone();
         command.extend([
