@@ -95,9 +95,10 @@ spec:
     )
 }
 
-fn define(cluster: &Cluster, text: &str) {
-    cluster.kubectl(&["create", "-f", "-"], text);
-    cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=120s", "-f", "-"], text);
+fn define(cluster: &Cluster, [kind, plural, group, scope]: [&str; 4]) {
+    let text = definition(kind, plural, group, scope);
+    cluster.kubectl(&["create", "-f", "-"], &text);
+    cluster.serves(&format!("{plural}.{group}"));
 }
 
 /// The samples of a part of the families.
@@ -120,7 +121,7 @@ fn samples_are_those_of_kube_state_metrics_and_definitions_come_and_go() {
         Ok(cluster) => cluster,
         Err(reason) => return skip(name, &reason),
     };
-    define(&cluster, &definition("Widget", "widgets", "myteam.io", "Namespaced"));
+    define(&cluster, ["Widget", "widgets", "myteam.io", "Namespaced"]);
     cluster.kubectl(&["create", "-f", "-"], WIDGETS);
     cluster.kubectl(&["replace", "--subresource=status", "-f", "-"], WIDGETS);
     let config = format!("--kubeconfig={}", cluster.kubeconfig().display());
@@ -167,8 +168,7 @@ fn samples_are_those_of_kube_state_metrics_and_definitions_come_and_go() {
         hybrid_custom_resource_generation_lag{group="myteam.io",kind="Widget",name="big",namespace="default",version="v1"} 0"#]].assert_eq(&states.join("\n"));
 
     // A definition comes, with an object.
-    let gauges = definition("Gauge", "gauges", "other.io", "Cluster");
-    define(&cluster, &gauges);
+    define(&cluster, ["Gauge", "gauges", "other.io", "Cluster"]);
     cluster.kubectl(&["create", "-f", "-"], GAUGE);
     let whole = |text: &str| {
         let scrape = Scrape::parse(text);

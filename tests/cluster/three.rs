@@ -190,8 +190,10 @@ fn what_belongs_to_no_node_is_served_by_one() {
         });
         assert_eq!(whole.iter().filter(|(family, _)| *family == "kube_node_info").count(), NODES);
         for (signal, promise) in [("-KILL", KILLED), ("-TERM", ENDED)] {
-            wait("a stand-by", PATIENCE, || agents.iter().find(|a| a.stands_by()).map(drop));
-            let node = agents.iter().position(Agent::leads).expect("one leads");
+            let node = wait("a leader and a stand-by", PATIENCE, || {
+                agents.iter().find(|agent| agent.stands_by())?;
+                agents.iter().position(Agent::leads)
+            });
             let old = agents.remove(node);
             lock(&witness.agents).remove(&old.number);
             let begun = Instant::now();

@@ -42,7 +42,13 @@ impl Site {
             "",
         );
         let group = node.run(60, &["stat", "-c", "%g", "/var/log/journal"]).trim().to_owned();
-        Ok(Self { node, helm, group })
+        let site = Self { node, helm, group };
+        // What is established is served and discovered a moment later.
+        wait("the operator's resources", GUARD, || {
+            let get = ["get", "podmonitors,servicemonitors,prometheusrules", "--all-namespaces"];
+            site.ask(&get, "").status.success().then_some(())
+        });
+        Ok(site)
     }
 
     /// A kustomization of this node's own: its image, its group.

@@ -55,6 +55,15 @@ impl Cluster {
         done(300, &self.kubectl, &all, input.as_bytes())
     }
 
+    /// Waits until a resource that was defined is served and discovered: that comes after it is established.
+    pub(crate) fn serves(&self, resource: &str) {
+        let config = format!("--kubeconfig={}", self.kubeconfig().display());
+        let args = [&config, "get", resource, "--all-namespaces"];
+        wait(resource, Duration::from_mins(3), || {
+            child::run(60, &self.kubectl, &args, b"").status.success().then_some(())
+        });
+    }
+
     /// Makes nodes that kwok plays, named `NAME-0`, `NAME-1` and so on.
     pub(crate) fn nodes(&self, name: &str, count: u32) {
         let mut text = String::new();
