@@ -234,7 +234,11 @@ impl Sink for Keeper {
     }
 
     fn listed(&mut self) {
-        lock(&self.state.store).end_relist();
+        let snapshot = {
+            let (mut press, mut store) = (lock(&self.bench.press), lock(&self.state.store));
+            store.end_relist();
+            store.publish(&mut press)
+        };
         if let Some(facts) = &mut self.facts {
             facts.listed();
         }
@@ -245,7 +249,9 @@ impl Sink for Keeper {
         }
         self.turn = None;
         self.following = true;
+        // Who is told that there is a list finds it, be nobody there to ask for it yet.
         self.state.set(|view| {
+            view.snapshot = snapshot;
             view.listed = true;
             view.up = true;
             view.heard = Some(Instant::now());

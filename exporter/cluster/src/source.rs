@@ -491,13 +491,17 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Answers the scrape that waits, if there is nothing that it should wait for.
+    /// Shows the scrape that waits what there is, and answers it, if there is nothing that it should
+    /// wait for: it goes on without an answer when its time is over.
     async fn answer(&mut self) {
         self.look();
-        if self.cluster.states.is_settled(|part| self.cluster.answers_for(part))
-            && let Some(ticket) = self.waiting.take()
-        {
-            self.cluster.states.publish(&self.bench.press).await;
+        if self.waiting.is_none() {
+            return;
+        }
+        // What comes while this is shown is not.
+        let is_settled = self.cluster.states.is_settled(|part| self.cluster.answers_for(part));
+        self.cluster.states.publish(&self.bench.press).await;
+        if is_settled && let Some(ticket) = self.waiting.take() {
             self.line.answer(ticket);
         }
     }

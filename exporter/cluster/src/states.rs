@@ -1,10 +1,10 @@
 //! What is known of the cluster: the lines of every watched resource's objects, how its watch fares, and
 //! what was asked for it.
 //!
-//! The watches' thread writes; collectors read a snapshot that is published when a scrape asks, so
-//! that a thousand changes between two scrapes cost what one does. A state is served from the
-//! moment its first list is complete, through relists and faults, until the server was last heard too
-//! long ago.
+//! The watches' thread writes; collectors read a snapshot that is published when a list is complete, and
+//! when a scrape asks, so that a thousand changes between two scrapes cost what one does. A state is
+//! served from the moment its first list is complete, through relists and faults, until the server was
+//! last heard too long ago.
 
 use crate::{
     fault::{Fault, REASONS},
@@ -357,7 +357,8 @@ impl Served {
         if let Some(view) = views.iter().find(|view| !view.is_true(now, stale)) {
             return Self::No(view.reason());
         }
-        Self::Yes(views.into_iter().filter_map(|view| view.snapshot).collect())
+        let snapshots = views.into_iter().map(|view| view.snapshot).collect::<Option<_>>();
+        snapshots.map_or(Self::No(None), Self::Yes)
     }
 }
 

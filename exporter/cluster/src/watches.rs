@@ -93,9 +93,10 @@ impl Collector for Watches {
             let served = |(state, _): &&(Arc<State>, _)| !state.of.families().is_empty();
             for (state, views) in exported.iter().filter(served) {
                 if views.iter().all(|view| view.is_true(now, self.stale)) {
-                    let count =
-                        |view: &View| view.snapshot.as_ref().map_or(0, |seen| seen.objects());
-                    s.row(&[&state.name], views.iter().map(count).sum::<usize>());
+                    let count = |view: &View| Some(view.snapshot.as_ref()?.objects());
+                    if let Some(count) = views.iter().map(count).sum::<Option<usize>>() {
+                        s.row(&[&state.name], count);
+                    }
                 }
             }
         });
