@@ -191,7 +191,10 @@ fn the_chart_is_well_formed() {
         ("--set-json=kubeState.customResourceGroups=[\"*\"]", "does not match pattern"),
         ("--set-json=config={\"resources\":[\"pods\"]}", "invalid propertyName 'resources'"),
         // By which pods are found.
-        ("--set-json=labels={\"app.kubernetes.io/name\":\"x\"}", "invalid propertyName 'app.kubernetes.io/name'"),
+        (
+            "--set-json=labels={\"app.kubernetes.io/name\":\"x\"}",
+            "invalid propertyName 'app.kubernetes.io/name'",
+        ),
         ("--set=fullnameOverride=a.b", "'a.b' does not match pattern"),
     ] {
         let out = run(60, &helm, &["template", "x", &chart, wrong], b"");
@@ -211,6 +214,38 @@ fn the_chart_is_well_formed() {
         let made = made.expect("both were there");
         let pods = at(&made.0["DaemonSet/hybrid-exporter"], "/spec/template/spec");
         assert_eq!(at(pods, "/securityContext/supplementalGroups"), &serde_json::json!([190, 0]));
+    }
+    // The user's number is the cluster's to give.
+    for (more, user) in
+        [("--set=test.image=x", 65534.into()), ("--set=cluster.runAsUser=null", Value::Null)]
+    {
+        let made = template(Some("cluster-deployment"), &[more]).expect("helm was there");
+        let security = "/spec/template/spec/securityContext";
+        let context = at(&made.0["Deployment/hybrid-exporter-cluster"], security);
+        assert_eq!(at(context, "/runAsUser"), &user, "{context}");
+        assert_eq!(at(context, "/runAsGroup"), &user, "{context}");
+        assert_eq!(at(context, "/runAsNonRoot"), true, "{context}");
+    }
+    // By TLS: who probes, who is told by annotations, and who is told by monitors.
+    for name in ["DaemonSet/estate", "Deployment/estate-cluster", "Deployment/estate-cluster-1"] {
+        let template = at(&all.0[name], "/spec/template");
+        for probe in ["readinessProbe", "livenessProbe"] {
+            let scheme = format!("/spec/containers/0/{probe}/httpGet/scheme");
+            assert_eq!(at(template, &scheme), "HTTPS", "{name}");
+        }
+        assert_eq!(at(template, "/metadata/annotations/prometheus.io~1scheme"), "https", "{name}");
+    }
+    for (name, endpoints, count) in [
+        ("PodMonitor/estate", "/spec/podMetricsEndpoints", 8),
+        ("ServiceMonitor/estate-cluster", "/spec/endpoints", 1),
+    ] {
+        let endpoints = list(&all.0[name], endpoints);
+        let by_tls = endpoints.iter().filter(|endpoint| {
+            at(endpoint, "/scheme") == "https"
+                && at(endpoint, "/tlsConfig/insecureSkipVerify") == true
+                && at(endpoint, "/port") == "metrics"
+        });
+        assert_eq!((by_tls.count(), endpoints.len()), (count, count), "{name}");
     }
     let shards = ["Deployment/estate-cluster", "Deployment/estate-cluster-1"];
     for (shard, name) in ["0", "1"].iter().zip(shards) {

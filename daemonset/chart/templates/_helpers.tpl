@@ -98,22 +98,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* What both kinds of pods have in common. */}}
+{{/* What both kinds of pods have in common; by the user's number, which may be left to the cluster. */}}
 {{- define "hybrid.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: 65534
-runAsGroup: 65534
+{{- if not (kindIs "invalid" .) }}
+runAsUser: {{ int . }}
+runAsGroup: {{ int . }}
+{{- end }}
 seccompProfile: { type: RuntimeDefault }
 {{- end }}
 
 {{- define "hybrid.container" -}}
+{{- $scheme := ternary ", scheme: HTTPS" "" (eq .Values.web.scheme "https") }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 readinessProbe:
-  httpGet: { path: /-/ready, port: metrics }
+  httpGet: { path: /-/ready, port: metrics{{ $scheme }} }
   periodSeconds: 10
   timeoutSeconds: 5
 livenessProbe:
-  httpGet: { path: /-/healthy, port: metrics }
+  httpGet: { path: /-/healthy, port: metrics{{ $scheme }} }
   periodSeconds: 30
   timeoutSeconds: 10
   failureThreshold: 4
@@ -128,7 +131,7 @@ securityContext:
 checksum/config: {{ include "hybrid.config" (dict "root" .root "own" .config) | sha256sum }}
 {{- if .root.Values.scrapeAnnotations }}
 prometheus.io/scrape: 'true'
-prometheus.io/scheme: http
+prometheus.io/scheme: {{ .root.Values.web.scheme }}
 prometheus.io/port: '10150'
 prometheus.io/path: /metrics
 {{- end }}
