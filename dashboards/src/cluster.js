@@ -2,7 +2,7 @@
 /** Cluster: what Kubernetes should run and does not, and what room is left. */
 import { ANY_IS_BAD, ANY_IS_ODD, BAD, OK, WARN, graph, rising, stat, table } from './panels.js';
 import { HERE, cell, page, to } from './page.js';
-import { CONTAINER, K, M, podNode, podProblems, podWorkload } from './queries.js';
+import { CONTAINER, K, M, noneOf, podNode, podProblems, podWorkload } from './queries.js';
 
 const NS = `${K}, namespace=~"$namespace"`;
 /** Pods that take up room. */
@@ -38,11 +38,11 @@ export default page('cluster', {
   variables: ['cluster', 'job', 'namespace'],
   panels: [
     stat({
-      title: 'Nodes not ready', w: 3, h: 4, steps: ANY_IS_BAD, expr: `sum(max by (cluster, node) (kube_node_status_condition{${K}, condition="Ready", status!="true"})) or vector(0)`, url: to('fleet'),
+      title: 'Nodes not ready', w: 3, h: 4, steps: ANY_IS_BAD, expr: `sum(max by (cluster, node) (kube_node_status_condition{${K}, condition="Ready", status!="true"}))`, url: to('fleet'),
       help: 'Nodes that are not ready. Pods on them count as lost after five minutes.',
     }),
     stat({
-      title: 'Short of pods', w: 3, h: 4, steps: ANY_IS_BAD, expr: `count((${wanted}) > ${on} (${ready})) or vector(0)`,
+      title: 'Short of pods', w: 3, h: 4, steps: ANY_IS_BAD, expr: `count((${wanted}) > ${on} (${ready})) ${noneOf('deployments')}`,
       help: 'Deployments, StatefulSets and DaemonSets with fewer available pods than they should have. During a rollout that is normal for minutes.',
     }),
     stat({
@@ -50,11 +50,11 @@ export default page('cluster', {
       help: 'Pods whose containers were not started yet. More than a minute: no node takes them, or an image or volume is missing; the table of pods says which.',
     }),
     stat({
-      title: 'Failed jobs', w: 3, h: 4, steps: ANY_IS_ODD, expr: `sum(max by (cluster, namespace, job_name) (kube_job_failed{${NS}, condition="true"})) or vector(0)`,
+      title: 'Failed jobs', w: 3, h: 4, steps: ANY_IS_ODD, expr: `sum(max by (cluster, namespace, job_name) (kube_job_failed{${NS}, condition="true"})) ${noneOf('jobs')}`,
       help: 'Jobs that have given up. They stand here until they are deleted; ttlSecondsAfterFinished does that by itself.',
     }),
     stat({
-      title: 'Claims not bound', w: 3, h: 4, steps: ANY_IS_ODD, expr: `sum(max by (cluster, namespace, persistentvolumeclaim, phase) (kube_persistentvolumeclaim_status_phase{${NS}, phase!="Bound"})) or vector(0)`,
+      title: 'Claims not bound', w: 3, h: 4, steps: ANY_IS_ODD, expr: `sum(max by (cluster, namespace, persistentvolumeclaim, phase) (kube_persistentvolumeclaim_status_phase{${NS}, phase!="Bound"})) ${noneOf('persistentvolumeclaims')}`,
       help: 'Claims for volumes that nothing fulfils, or whose volume is lost. Pods that use them do not start.',
     }),
     stat({

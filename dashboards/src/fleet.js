@@ -2,7 +2,7 @@
 /** Fleet: the first page. Which machine, which pod, is it one or all of them, and where to look next. */
 import { ANY_IS_BAD, ANY_IS_ODD, BAD, OK, WARN, graph, rising, stat, states, table } from './panels.js';
 import { HERE, cell, page, to } from './page.js';
-import { CONTAINER, K, M, SEVERITY, STUCK, cpuUsed, filesystemUsed, memoryUsed, podProblems, problems, waiting } from './queries.js';
+import { CONTAINER, K, M, SEVERITY, STUCK, cpuUsed, filesystemUsed, memoryUsed, noneOf, podProblems, problems, waiting } from './queries.js';
 
 const BY = 'by (cluster, instance)';
 const MACHINES = `min ${BY} (up{${M}})`;
@@ -26,21 +26,21 @@ export default page('fleet', {
       help: 'Machines whose exporter answers. A number below what you own means targets that Prometheus was never told of.',
     }),
     stat({
-      title: 'Nodes not ready', w: 3, h: 4, expr: `count(max by (cluster, node) (${NOT_READY})) or vector(0)`, steps: ANY_IS_BAD,
+      title: 'Nodes not ready', w: 3, h: 4, expr: `count(max by (cluster, node) (${NOT_READY})) ${noneOf('nodes')}`, steps: ANY_IS_BAD,
       help: 'Nodes that Kubernetes does not call ready: pods leave them after five minutes. Open the node’s page from the table of machines.',
     }),
     stat({
-      title: 'Failed units', w: 3, h: 4, expr: `sum(max by (cluster, instance, name) (systemd_unit_state{${M}, state="failed"})) or vector(0)`, steps: ANY_IS_BAD,
+      title: 'Failed units', w: 3, h: 4, expr: `sum(max by (cluster, instance, name) (systemd_unit_state{${M}, state="failed"}))`, steps: ANY_IS_BAD,
       url: to('units'),
       help: 'Units of systemd in the state failed, on all machines. They stay so until they are started again or reset (systemctl reset-failed).',
     }),
     stat({
-      title: 'Containers stuck', w: 3, h: 4, expr: `count(max by (cluster, namespace, pod, container) (kube_pod_container_status_waiting_reason{${K}, ${STUCK}} == 1)) or vector(0)`, steps: ANY_IS_BAD,
+      title: 'Containers stuck', w: 3, h: 4, expr: `count(max by (cluster, namespace, pod, container) (kube_pod_container_status_waiting_reason{${K}, ${STUCK}} == 1)) ${noneOf('pods')}`, steps: ANY_IS_BAD,
       url: to('cluster'),
       help: 'Containers that crash in a loop or cannot be started: a missing image, a wrong configuration. The table of pods below says which and why.',
     }),
     stat({
-      title: 'Pods without a node', w: 3, h: 4, expr: `sum(max by (cluster, namespace, pod) (kube_pod_status_unschedulable{${K}})) or vector(0)`, steps: ANY_IS_ODD,
+      title: 'Pods without a node', w: 3, h: 4, expr: `sum(max by (cluster, namespace, pod) (kube_pod_status_unschedulable{${K}})) ${noneOf('nodes')}`, steps: ANY_IS_ODD,
       help: 'Pods that no node takes: too little of some resource, a taint, an affinity, an unbound claim. kubectl describe pod says which.',
     }),
     stat({

@@ -21,7 +21,7 @@ export default page('journal', {
       help: 'Entries of priority err and worse. What is normal differs by machine: compare with the hours before.',
     }),
     stat({
-      title: 'Units with errors', w: 4, h: 4, expr: `count(sum by (instance, unit) (increase(hybrid_journal_unit_entries_total{${J}, ${ERRORS}}[15m])) > 0) or vector(0)`,
+      title: 'Units with errors', w: 4, h: 4, expr: `count(sum by (instance, unit) (increase(hybrid_journal_unit_entries_total{${J}, ${ERRORS}}[15m])) > 0) or 0 * max(hybrid_journal_errors_total{${J}})`,
       help: 'Units that wrote an error in the last quarter of an hour. One is a fault of its own; many at once have a cause in common: disk, name service, network.',
     }),
     stat({

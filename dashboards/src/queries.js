@@ -44,6 +44,9 @@ export const lostSources = (m) => `hybrid_source_up{${m}} == 0`;
 /** What was counted in a time, a series' first count too, which increase() does not see. @param {string} series @param {string} time */
 export const counted = (series, time) => `((${series} unless ${series} offset ${time}) or increase(${series}[${time}]))`;
 
+/** Behind a count: none of them, where the objects of a kind are served. Where nobody serves them it is not known. @param {string} resource */
+export const noneOf = (resource) => `or 0 * max(hybrid_watch_objects{${K}, resource="${resource}"})`;
+
 /** Where each pod is. @param {string} k */
 export const podNode = (k) => `max by (cluster, namespace, pod, node) (kube_pod_info{${k}, node!=""})`;
 

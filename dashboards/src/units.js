@@ -15,6 +15,8 @@ const SYSTEM = [
   { value: 1, text: 'running', color: OK }, { value: 2, text: 'degraded', color: WARN }, { value: 3, text: 'starting', color: 'light-blue' },
   { value: 4, text: 'initializing', color: 'light-blue' }, { value: 5, text: 'stopping', color: 'purple' }, { value: 6, text: 'maintenance', color: BAD },
 ];
+/** 0, where systemd is heard. */
+const HEARD = `0 * max(hybrid_source_up{${I}, source="systemd"} == 1)`;
 /** Milliseconds since 1970, as Grafana's dates are. @param {string} expr */
 const date = (expr) => `1000 * (${expr} > 0)`;
 
@@ -40,12 +42,12 @@ export default page('units', {
       help: 'Restarts of services by systemd (Restart=) in the last hour. A service that restarts for ever is never failed: see “Restarts a minute”.',
     }),
     stat({
-      title: 'Jobs', w: 3, h: 4, expr: `sum(hybrid_systemd_jobs{${I}}) or vector(0)`, steps: rising(5, 50),
+      title: 'Jobs', w: 3, h: 4, expr: `sum(hybrid_systemd_jobs{${I}}) or ${HEARD}`, steps: rising(5, 50),
       help: 'Jobs of systemd that run or wait. Many for long: something blocks the others (systemctl list-jobs).',
     }),
     stat({
       title: 'Overdue timers', w: 4, h: 4, steps: ANY_IS_ODD,
-      expr: `count(hybrid_timer_next_elapse_time_seconds{${I}} > 0 and hybrid_timer_next_elapse_time_seconds{${I}} < time() - 300) or vector(0)`,
+      expr: `count(hybrid_timer_next_elapse_time_seconds{${I}} > 0 and hybrid_timer_next_elapse_time_seconds{${I}} < time() - 300) or ${HEARD}`,
       help: 'Timers that should have elapsed more than five minutes ago and have not: their service still runs, or systemd is stuck.',
     }),
     stat({

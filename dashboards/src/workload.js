@@ -14,6 +14,8 @@ const BY = 'by (pod, container)';
 const resources = (kind, resource) => `max ${BY} (kube_pod_container_resource_${kind}{${P}, resource="${resource}"})`;
 /** Pods by their uid, as the kernel's kills name them. */
 const UIDS = `max by (cluster, uid, pod) (kube_pod_info{${P}})`;
+/** The machines that they are on. */
+const NODES = `label_replace(${podNode(P)}, "instance", "$1", "node", "(.+)")`;
 /** @param {string} reason @param {string} color */
 const why = (reason, color) => ({ value: reason, text: reason, color });
 
@@ -40,7 +42,8 @@ export default page('workload', {
     }),
     stat({
       title: 'OOM kills, 1 h', w: 4, h: 4, decimals: 0, steps: ANY_IS_BAD,
-      expr: `round(sum(sum by (cluster, uid) (${counted(`hybrid_kernel_oom_kills_total{${M}, uid!=""}`, '1h')}) * on (cluster, uid) group_left () ${UIDS})) or vector(0)`,
+      expr: `round(sum(sum by (cluster, uid) (${counted(`hybrid_kernel_oom_kills_total{${M}, uid!=""}`, '1h')}) * on (cluster, uid) group_left () ${UIDS}))
+        or 0 * max(hybrid_kernel_problems_total{${M}, reason="OOMKilling"} and on (cluster, instance) ${NODES})`,
       help: 'Processes of these pods that the kernel killed for want of memory, as the kernel’s own log tells: also those whose container is long gone. Raise the limit or find the leak.',
     }),
     stat({
@@ -55,7 +58,7 @@ export default page('workload', {
     }),
     stat({
       title: 'Errors on their nodes, 15 min', w: 4, h: 4, decimals: 0, steps: rising(20, 200),
-      expr: `round(sum(increase(hybrid_journal_errors_total{${M}}[15m]) and on (cluster, instance) label_replace(${podNode(P)}, "instance", "$1", "node", "(.+)")))`,
+      expr: `round(sum(increase(hybrid_journal_errors_total{${M}}[15m]) and on (cluster, instance) ${NODES}))`,
       help: 'Errors in the journals of the nodes on which these pods run. Where pods on one node only are in trouble, open that node from the table.',
     }),
     table({
