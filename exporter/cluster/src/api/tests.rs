@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 
 /// A folder with a kubeconfig and a token.
@@ -222,9 +222,10 @@ async fn refusals_tell_what_the_server_said() {
 
 #[tokio::test]
 async fn trouble_before_an_answer_is_named_and_ends() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    // Held and not listened on: nobody else gets the port.
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = held.local_addr().unwrap().port();
     let folder = Folder::new(port);
     let api = folder.api();
     let refused = put(&api).await.unwrap_err();

@@ -4,6 +4,7 @@ use super::{Rig, brief};
 use crate::scripted::{Reply, Server, Then};
 use expect_test::{Expect, expect};
 use std::fmt::Write as _;
+use tokio::net::TcpSocket;
 
 /// A scrape of one upstream called `app`, whose address is left out.
 async fn scrape(reply: impl Fn(&str) -> Reply + Send + Sync + 'static, more: &str) -> String {
@@ -236,9 +237,10 @@ async fn an_endless_body_is_cut() {
 
 #[tokio::test]
 async fn nobody_is_there() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Held and not listened on: nobody else gets the port.
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = held.local_addr().unwrap();
     let mut rig = Rig::upstreams(&[&format!("app=http://{address}/")]);
     let text = rig.brief().await.replace(&address.to_string(), "HOST:PORT");
     expect![[r#"
