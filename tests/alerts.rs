@@ -129,7 +129,7 @@ fn targets_are_told_apart() {
     let labels: BTreeSet<_> = active.map(|target| target["labels"].to_string()).collect();
     let expected = [
         json!({"instance": "n1", "job": "nodes", "node": "n1"}),
-        json!({"instance": "cluster-x", "job": "nodes"}),
+        json!({"hybrid_component": "cluster", "instance": "cluster-x", "job": "nodes"}),
         json!({"instance": "n2", "job": "nodes", "node": "n2"}),
     ];
     assert_eq!(labels, expected.iter().map(Value::to_string).collect());
