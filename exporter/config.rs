@@ -97,13 +97,8 @@ pub enum Error {
         what: String,
     },
     /// The configuration file cannot be read.
-    #[error("read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the kernel answered.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] trust::Error),
     /// The configuration file is not understood.
     #[error("{}: {what}", path.display())]
     File {

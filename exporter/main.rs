@@ -55,10 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    let environment: Vec<(String, String)> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    match args::parse(std::env::args_os(), &environment)? {
+    match args::parse(std::env::args_os(), &environment()?)? {
         Task::Serve(config) => serve(&config),
         Task::Metrics { config, collect, format } => metrics(&config, collect, format),
         Task::Journal { query, .. } => journal(&query),
@@ -74,6 +71,23 @@ fn run() -> anyhow::Result<ExitCode> {
         Task::Print(text) => print(text.as_bytes()),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The environment, as far as it is text. Fails where a setting is none: one that says who may ask must not be
+/// passed over.
+fn environment() -> Result<Vec<(String, String)>, config::Error> {
+    let mut environment = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => environment.push((name, value)),
+            (Ok(name), Err(value)) if name.starts_with("HYBRID_") => {
+                let what = format!("expected UTF-8, found {:?}", value.to_string_lossy());
+                return Err(config::Error::Value { name, what });
+            }
+            _ => {}
+        }
+    }
+    Ok(environment)
 }
 
 /// The collectors. Fails on a wrong option of one of them.

@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 use crate::support::{child::command, skip};
-use std::process::{Command, Output};
+use std::{
+    os::unix::ffi::OsStrExt as _,
+    process::{Command, Output},
+};
 
 /// The program with an environment of its own.
 pub(crate) fn program(args: &[&str], environment: &[(&str, &str)]) -> Command {
@@ -39,6 +42,11 @@ fn wrong_configurations_end_with_64_and_name_what_is_wrong() {
         (
             &["--config.file=/nonexistent.yaml"],
             "read /nonexistent.yaml: No such file or directory (os error 2)\n",
+        ),
+        (&["--config.file=/dev/zero"], "error: /dev/zero: more than 8 MiB\n"),
+        (
+            &["check-config", "--web.config.file=/dev/zero"],
+            "--web.config.file: /dev/zero: expected a file, found a device\n",
         ),
         (&["metrics", "--collect=nope"], "missing collector: nope"),
         (
@@ -77,6 +85,13 @@ fn a_wrong_file_or_variable_ends_with_64() {
     let (code, _, stderr) = run_with(&["check-config"], &[("HYBRID_COLLECTOR_LOADAVG", "si")]);
     assert_eq!(code, 64);
     assert_eq!(stderr, "error: HYBRID_COLLECTOR_LOADAVG: expected true or false, found \"si\"\n");
+    // Who may ask must not be passed over.
+    let mut odd = program(&["check-config"], &[("HYBRID_COLLECTOR_LOADAVG", "true")]);
+    odd.env("HYBRID_WEB_CONFIG_FILE", std::ffi::OsStr::from_bytes(b"/etc/w\xff"));
+    let Output { status, stderr, .. } = odd.output().unwrap();
+    assert_eq!(status.code(), Some(64));
+    let expected = "error: HYBRID_WEB_CONFIG_FILE: expected UTF-8, found \"/etc/w\u{fffd}\"\n";
+    assert_eq!(String::from_utf8(stderr).unwrap(), expected);
 }
 
 #[test]

@@ -15,11 +15,10 @@ use std::{
 ///
 /// Fails where the file cannot be read, is no YAML mapping, or has an unknown or repeated key or a
 /// value of a wrong type; the message names the key.
-#[expect(clippy::disallowed_methods, reason = "a file of the exporter's own, not the host's")]
 pub fn read(flags: &[Flag], path: &Path) -> Result<Values, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    parse(flags, &text).map_err(|what| Error::File { path: path.to_owned(), what })
+    let text = String::from_utf8(trust::once(path)?).map_err(|error| error.to_string());
+    let values = text.and_then(|text| parse(flags, &text));
+    values.map_err(|what| Error::File { path: path.to_owned(), what })
 }
 
 fn parse(flags: &[Flag], text: &str) -> Result<Values, String> {

@@ -88,15 +88,13 @@ impl Customs {
         let configuration = match (text, file) {
             ("", "") => Configuration::default(),
             ("", path) => {
-                #[expect(clippy::disallowed_methods, reason = "a file of the exporter's own")]
-                let text = std::fs::read_to_string(path);
-                let text = text.map_err(|error| error.to_string());
-                text.and_then(|text| {
-                    let parsed = Configuration::parse(&text).map_err(|fault| fault.to_string());
-                    from = Some((path.to_owned(), text));
-                    parsed
-                })
-                .map_err(|what| wrong(&options::CUSTOM_CONFIG_FILE, format!("{path}: {what}")))?
+                let wrong = |what: String| wrong(&options::CUSTOM_CONFIG_FILE, what);
+                let of = |what: String| wrong(format!("{path}: {what}"));
+                let text = trust::bytes(path.as_ref()).map_err(|error| wrong(error.to_string()))?;
+                let text = String::from_utf8(text).map_err(|error| of(error.to_string()))?;
+                let parsed = Configuration::parse(&text).map_err(|fault| of(fault.to_string()))?;
+                from = Some((path.to_owned(), text));
+                parsed
             }
             (text, _) => Configuration::parse(text)
                 .map_err(|fault| wrong(&options::CUSTOM_CONFIG, fault.to_string()))?,
@@ -204,9 +202,9 @@ mod tests {
         );
         let file = ("custom-resource-state-config-file", "/nonexistent/crs.yaml");
         let missing = fault(&[file]);
-        assert!(
-            missing.starts_with("--custom-resource-state-config-file: /nonexistent/crs.yaml: ")
-        );
+        assert!(missing.starts_with(
+            "--custom-resource-state-config-file: read /nonexistent/crs.yaml: No such file"
+        ));
         let entry = "{spec: {resources: [{groupVersionKind: {group: a.io}}]}}";
         let (always, only) = (("cluster", "always"), ("custom-resource-state-only", "true"));
         // What stands in place wins over the file.
