@@ -8,7 +8,7 @@ use crate::{
     listing::is_new,
 };
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     time::Instant,
 };
 
@@ -21,6 +21,8 @@ enum Cut {
     Tail,
     /// Behind the one with this number.
     Seqnum(u64),
+    /// The same where the number was given a second time: with the first younger one, if that is earlier.
+    Again(Stamp),
     /// With the first one of this time or later.
     Since(u64),
     /// Behind those that are not younger.
@@ -165,17 +167,52 @@ impl Journal {
             self.begin(tail, |_| Cut::Tail);
             return Seek::Lost;
         }
+        let again: BTreeSet<&str> =
+            read().filter(|mark| self.came_again(mark)).map(|mark| mark.line.as_str()).collect();
         for mark in &position.marks {
             let line = Line { seqnum_id: mark.seqnum_id, last: mark.stamp() };
             self.lines.insert(mark.line.clone(), line);
         }
         let newest = newest.stamp();
         self.begin(newest, |known| match marks.get(known.origin.line().as_str()) {
-            Some(mark) if mark.seqnum_id == known.header.seqnum_id => Cut::Seqnum(mark.seqnum),
+            Some(mark) if mark.seqnum_id == known.header.seqnum_id => {
+                if again.contains(mark.line.as_str()) {
+                    Cut::Again(mark.stamp())
+                } else {
+                    Cut::Seqnum(mark.seqnum)
+                }
+            }
             Some(mark) if mark.seqnum != 0 => Cut::Younger(mark.stamp()),
             _ => Cut::Younger(newest),
         });
         if gap { Seek::Gap } else { Seek::Found }
+    }
+
+    /// Whether the numbers up to a mark's were given a second time: after a crash a newer journald goes on
+    /// with the last one that came to the disk, and the reader had been further.
+    fn came_again(&mut self, mark: &Mark) -> bool {
+        let numbered = |known: &&Known| {
+            let Known { header, origin, .. } = known;
+            header.n_entries > 0 && header.seqnum_id == mark.seqnum_id && origin.line() == mark.line
+        };
+        let mut files = self.files.iter().filter(numbered).peekable();
+        if files.peek().is_none() {
+            return false;
+        }
+        let holder = files.clone().find(|Known { header, .. }| {
+            (header.head_entry_seqnum..=header.tail_entry_seqnum).contains(&mark.seqnum)
+        });
+        let Some(known) = holder else {
+            // Behind all of them, and not deleted in front of them.
+            return files.all(|known| known.header.tail_entry_seqnum < mark.seqnum);
+        };
+        let Ok(mut file) = known.open() else { return false };
+        let sought = file.seek(&mut self.buffers, |stamp| stamp.seqnum <= mark.seqnum);
+        let (there, was) = (file.at.last, mark.stamp());
+        let same = there.boot_id == was.boot_id
+            && there.monotonic == was.monotonic
+            && there.realtime == was.realtime;
+        sought.is_ok() && there.seqnum == mark.seqnum && !same
     }
 
     /// Whether a mark in the volatile journal is gone because journald has flushed it since; what
@@ -226,6 +263,7 @@ impl Cut {
             Self::Head => false,
             Self::Tail => true,
             Self::Seqnum(seqnum) => stamp.seqnum <= *seqnum,
+            Self::Again(mark) => stamp.seqnum <= mark.seqnum && !is_new(stamp, mark),
             Self::Since(time) => stamp.realtime < *time,
             Self::Younger(than) => !is_new(stamp, than),
         }
@@ -236,7 +274,7 @@ impl Cut {
         match self {
             _ if known.header.n_entries == 0 => true,
             Self::Head => true,
-            Self::Tail | Self::Younger(_) => false,
+            Self::Tail | Self::Again(_) | Self::Younger(_) => false,
             Self::Seqnum(seqnum) => known.header.head_entry_seqnum > *seqnum,
             Self::Since(time) => known.header.head_entry_realtime >= *time,
         }
@@ -245,7 +283,7 @@ impl Cut {
     /// Whether the header alone tells that nothing is to be read.
     fn all_behind(&self, known: &Known) -> bool {
         match self {
-            Self::Head | Self::Younger(_) => false,
+            Self::Head | Self::Again(_) | Self::Younger(_) => false,
             Self::Tail => true,
             Self::Seqnum(seqnum) => known.header.tail_entry_seqnum <= *seqnum,
             Self::Since(time) => known.header.tail_entry_realtime < *time,

@@ -335,6 +335,51 @@ fn a_restart_neither_loses_nor_repeats() {
     }
 }
 
+/// What the reader had seen of a host that crashed is more than what came to its disk.
+#[test]
+fn numbers_that_are_given_again_after_a_crash_are_new() {
+    for last in [8, 12] {
+        let host = Host::new();
+        let mut log = Log::new(&host.var(), "system.journal", 1);
+        log.put(1..=9);
+        let (position, numbering) = (host.open().position(), log.numbering());
+        let name = format!("system@{:016x}-{:016x}.journal~", 1, 2);
+        let mut dirty = Log::new(&host.var(), &name, 1);
+        dirty.writer.set_seqnum_id(numbering);
+        dirty.put(1..=5);
+        let mut log = Log::new(&host.var(), "system.journal", 2);
+        log.writer.set_seqnum_id(numbering);
+        for n in 6..=last {
+            let boot_id = Id([0xB1; 16]);
+            let stamp = Stamp { boot_id, realtime: 2_000_000 + n, ..stamp(n, n) };
+            log.writer.entry(stamp, &[b"PRIORITY=6", format!("MESSAGE={n}").as_bytes()]);
+        }
+        log.close(State::Online);
+        let mut journal = host.open();
+        assert_eq!(journal.seek(&Start::After(&position)).unwrap(), Seek::Found);
+        assert_eq!(read(&mut journal), (6..=last).collect::<Vec<_>>());
+        let position = journal.position();
+        assert_eq!(journal.seek(&Start::After(&position)).unwrap(), Seek::Found);
+        assert_eq!(read(&mut journal), [] as [u64; 0]);
+    }
+}
+
+#[test]
+fn a_clock_that_was_wrong_in_an_earlier_boot_makes_nothing_new() {
+    let host = Host::new();
+    let mut log = Log::new(&host.var(), "system.journal", 1);
+    for n in 1..=3 {
+        let stamp = Stamp { boot_id: Id([0xB1; 16]), realtime: 9_000_000, ..stamp(n, n) };
+        log.writer.entry(stamp, &[b"PRIORITY=6", format!("MESSAGE={n}").as_bytes()]);
+    }
+    log.put(4..=6);
+    let position = host.open().position();
+    log.put(7..=7);
+    let mut journal = host.open();
+    assert_eq!(journal.seek(&Start::After(&position)).unwrap(), Seek::Found);
+    assert_eq!(read(&mut journal), [7]);
+}
+
 #[test]
 fn what_has_changed_in_between_is_told() {
     let host = Host::new();
