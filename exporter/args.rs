@@ -314,7 +314,7 @@ fn completions(matches: &ArgMatches) -> String {
 fn man() -> String {
     // clap's own synopsis names every flag.
     let synopsis = "[FLAG…] [COMMAND]";
-    let man = clap_mangen::Man::new(command()).section("8");
+    let man = clap_mangen::Man::new(command()).section("1");
     let mut page = Vec::new();
     let rendered = man.render_title(&mut page).and_then(|()| {
         man.render_name_section(&mut page)?;
@@ -417,7 +417,7 @@ mod tests {
         assert!(print(&["x", "completions", "bash"]).contains("--collector.loadavg"));
         let man = print(&["x", "man"]);
         let title = man.lines().find(|line| line.starts_with(".TH")).unwrap();
-        assert!(title.starts_with(".TH hybrid-exporter 8"), "{title}");
+        assert!(title.starts_with(".TH hybrid-exporter 1"), "{title}");
         assert!(
             man.contains(".SH SYNOPSIS\n\\fBhybrid\\-exporter\\fR [FLAG…] [COMMAND]\n"),
             "{man}"

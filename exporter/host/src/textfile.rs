@@ -2,7 +2,7 @@
 //!
 //! A bad line costs itself, a bad file costs itself; built-in families always win over a file's. The
 //! files are read again when one of them changed (inode, size or times), or was so young when it was
-//! read that a later change may not show. `node_textfile_mtime_seconds` is in whole seconds.
+//! read that a later change may not show, or could not be read, as where descriptors ran out. `node_textfile_mtime_seconds` is in whole seconds.
 
 use crate::glob;
 use collect::{Clock, Collector, Context, Error, Opt, Result, Spec, Stamp};
@@ -96,6 +96,8 @@ struct Read {
     files: Vec<(String, i64)>,
     remarks: Vec<String>,
     failed: bool,
+    /// A file is there that could not be read just then.
+    missed: bool,
     bytes: u64,
     dropped: Dropped,
 }
@@ -177,6 +179,7 @@ impl Textfile {
             Ok(file) => file,
             Err(error) => {
                 read.dropped.unreadable_files += 1;
+                read.missed = true;
                 read.fail(|| error.to_string());
                 return;
             }
@@ -221,8 +224,9 @@ impl Collector for Textfile {
             let now = seconds(self.clock.now());
             let youngest =
                 found.iter().filter_map(|(_, stamp)| Some(stamp.as_ref()?.modified)).max();
-            self.settled = youngest.is_none_or(|at| at.saturating_add(SETTLED_SECONDS) < now);
             self.read = self.read(&found);
+            self.settled = !self.read.missed
+                && youngest.is_none_or(|at| at.saturating_add(SETTLED_SECONDS) < now);
             self.found = found;
         }
         let failed = self.read.failed || !faults.is_empty();

@@ -196,6 +196,21 @@ fn files_come_change_and_go() {
     assert_eq!(scrape(), "a 3");
 }
 
+/// Where descriptors run out, no file has changed when there are some again.
+#[test]
+fn a_file_that_could_not_be_read_is_read_again() {
+    for (file, settled) in [("a 1\n", true), ("-> /proc/self/mem", false)] {
+        let dir = tree(&[("a.prom", file)]);
+        let path = dir.path().display().to_string();
+        let mut cx = context(&SPEC, dir.path(), &[("collector.textfile.directory", path.as_str())]);
+        cx.clock = Clock::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(10_000_000_000));
+        let mut collector = Textfile::new(&cx).unwrap();
+        collector.collect(&mut Writer::default()).unwrap();
+        let read = collector.read.families.contains_key("a");
+        assert_eq!((read, collector.settled), (settled, settled), "{file}");
+    }
+}
+
 #[test]
 fn wrong_options() {
     let text = files(&[], &[("collector.textfile.max-files", "many")]);
