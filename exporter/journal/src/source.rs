@@ -54,6 +54,8 @@ const NAP: Duration = Duration::from_secs(1);
 const SHORT_NAP: Duration = Duration::from_millis(100);
 /// How long a journal that cannot be opened is left alone.
 const PAUSE: Duration = Duration::from_secs(10);
+/// Within so much time after it happened it is noticed that the clock was set back, µs.
+const LOOK: u64 = 2_000_000;
 /// What is counted later than this after it was written is late, µs.
 const LATE: u64 = 500_000;
 
@@ -405,6 +407,7 @@ impl<'a> Thread<'a> {
 
     /// Counts what is there, up to a turn's bytes.
     fn count(&mut self, journal: &mut Journal) -> journal_reader::Result<Progress> {
+        self.heed_clock();
         // A journal that has just appeared begins with what the kernel had written before.
         let kmsg_until = if self.kmsg.is_some() { self.reading.now() } else { self.kmsg_until };
         let (reading, gatherer, begun) = (self.reading, &mut self.gatherer, self.begun);
@@ -436,6 +439,18 @@ impl<'a> Thread<'a> {
         state.reach(journal.position());
         drop(state);
         progress
+    }
+
+    /// Where the clock was set back, as when a machine that booted with a wrong one hears of the right one,
+    /// what is written from then on is no older than the start.
+    fn heed_clock(&mut self) {
+        let now = self.reading.now();
+        let since = now.saturating_sub(LOOK);
+        for time in [&mut self.begun, &mut self.kmsg_until] {
+            if now < *time {
+                *time = since;
+            }
+        }
     }
 
     /// Keeps the position that the last scrape shows.
@@ -482,6 +497,7 @@ impl<'a> Thread<'a> {
             None => Kmsg::open(&path, self.kmsg_next),
         };
         let Ok(mut log) = opened else { return false };
+        self.heed_clock();
         let now = self.reading.now();
         let lookback =
             u64::try_from(self.reading.settings.lookback.as_micros()).unwrap_or(u64::MAX);

@@ -3,12 +3,17 @@
 
 use super::SPEC;
 use collect::{
-    Bell, Collector, Context, Line,
+    Bell, Clock, Collector, Context, Line,
     testing::{context, tree},
 };
 use exposition::{Format, Writer, encode};
 use journal_reader::{Id, Stamp, State, flags, testing};
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, UNIX_EPOCH},
+};
 use tempfile::TempDir;
 use tokio::{
     task::JoinHandle,
@@ -30,6 +35,14 @@ struct Running {
 
 impl Running {
     fn start(files: &[(&str, &str)], options: &[(&str, String)]) -> Self {
+        Self::start_under(None, files, options)
+    }
+
+    fn start_under(
+        clock: Option<Clock>,
+        files: &[(&str, &str)],
+        options: &[(&str, String)],
+    ) -> Self {
         let id = format!("{MACHINE}\n");
         let mut all = vec![("proc/", ""), ("state/", "")];
         all.extend(files);
@@ -43,6 +56,7 @@ impl Running {
         for (name, value) in options {
             context.options.set(name, vec![value.clone()]);
         }
+        context.clock = clock.unwrap_or(context.clock);
         let source = (crate::SOURCE.build)(&context).unwrap().unwrap();
         let collector = (SPEC.build)(&context).unwrap();
         let (line, bell) = Line::new();
@@ -206,6 +220,25 @@ async fn a_journal_that_must_be_there_is_asked_for_by_the_way_out() {
         assert_eq!(running.bell.health().absent, !asks);
         running.stop().await;
     }
+}
+
+/// A machine whose clock was eight hours ahead when the exporter started.
+#[tokio::test]
+async fn a_clock_that_is_set_back_makes_nothing_old() {
+    static NOW: AtomicU64 = AtomicU64::new(1_900_028_800);
+    let clock = Clock::new(|| UNIX_EPOCH + Duration::from_secs(NOW.load(Ordering::Relaxed)));
+    let mut running = Running::start_under(Some(clock), &[], &[]);
+    let live = running.journal("system.journal");
+    let mut file = log(1);
+    put(&mut file, 1..=3);
+    file.save(&live).unwrap();
+    assert_eq!(running.look().await, Ok(()));
+    assert_eq!(counted(&running.scrape().await.0), "0");
+    NOW.store(1_900_000_001, Ordering::Relaxed);
+    put(&mut file, 4..=6);
+    file.save(&live).unwrap();
+    assert_eq!(counted(&running.scrape().await.0), "3");
+    running.stop().await;
 }
 
 /// What was read is not lacking where it is gone; nor is what may not be looked for.
