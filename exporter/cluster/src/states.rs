@@ -246,10 +246,12 @@ impl States {
         }
     }
 
-    /// Whether every watch of some parts is beyond its first list, or has failed.
+    /// Whether every watch of some parts is beyond its first list, or has failed. What nobody asked for is
+    /// not waited for.
     pub(crate) fn is_settled(&self, parts: impl Fn(Part) -> bool) -> bool {
         let states = self.all();
-        let mut views = states.iter().filter(|state| parts(state.part)).map(|state| state.view());
+        let states = states.iter().filter(|state| parts(state.part) && state.of.is_asked_for());
+        let mut views = states.map(|state| state.view());
         views.all(|view| view.listed || view.fault.is_some())
     }
 }

@@ -102,6 +102,39 @@ async fn a_definition_begins_one_watch_and_ends_one() {
     play.stop().await;
 }
 
+/// A conversion that hangs holds up the list of what it converts, and nobody else.
+#[tokio::test(start_paused = true)]
+async fn conditions_that_do_not_come_hold_up_no_scrape() {
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let defined = vec![definition!("ADDED", "foos"), LISTED];
+    let play = Play::new(
+        &[
+            ("resources", "nodes"),
+            ("cluster.conditions", "true"),
+            ("metric-allowlist", "created,custom"),
+        ],
+        vec![
+            (NODES, vec![Step::Send(vec![A, LISTED], Then::Silence)]),
+            (definitions, vec![Step::Send(defined, Then::Silence)]),
+            ("/apis/a.io/v1/foos", vec![Step::Send(vec![FOO], Then::Silence)]),
+        ],
+    );
+    // They are watched by now.
+    time::sleep(Duration::from_secs(1)).await;
+    let begun = Instant::now();
+    play.scrape(expect![[r#"
+        up: true 
+        hybrid_watch_objects{resource="nodes"} 1
+        hybrid_watch_up{resource="nodes"} 1
+        hybrid_watch_up{resource="customresourcedefinitions"} 1
+        kube_node_created{node="a"} 1767323045
+    "#]])
+        .await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(play.lists_of("/apis/a.io/v1/foos"), 1);
+    play.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn conditions_that_nobody_asked_for_hold_up_nothing() {
     let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
