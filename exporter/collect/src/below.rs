@@ -109,17 +109,24 @@ impl KeptBelow {
         Ok(if same { Found::Same } else { Found::Other })
     }
 
+    /// Gives the descriptor back: the next read opens the file. For files that say something new only to
+    /// who opens them.
+    pub fn let_go(&mut self) {
+        if let State::Open(file, ..) = &self.0 {
+            let number = rustix::fs::fstat(file);
+            self.0 = number.map_or(State::Closed, |stat| State::Passing(stat.st_ino));
+        }
+    }
+
     /// From time to time: what was not there is looked for at the next read, and a descriptor through which
     /// nothing was read since the last time is closed.
     pub fn tidy(&mut self) {
-        self.0 = match std::mem::take(&mut self.0) {
-            State::Open(file, place, true) => State::Open(file, place, false),
-            State::Open(file, _, false) => {
-                rustix::fs::fstat(&file).map_or(State::Closed, |stat| State::Passing(stat.st_ino))
-            }
-            State::Absent | State::Closed => State::Closed,
-            State::Passing(number) => State::Passing(number),
-        };
+        match &mut self.0 {
+            State::Open(.., read) if *read => *read = false,
+            State::Open(..) => self.let_go(),
+            State::Absent => self.0 = State::Closed,
+            State::Closed | State::Passing(_) => {}
+        }
     }
 }
 
@@ -173,6 +180,9 @@ mod tests {
         kept.tidy();
         assert_eq!(read(&mut kept, true), (Found::Same, "2\u{fffd}".to_owned()));
         assert!(matches!(kept.0, State::Open(..)));
+        kept.let_go();
+        assert!(matches!(kept.0, State::Passing(_)));
+        assert_eq!(read(&mut kept, true), (Found::Same, "2\u{fffd}".to_owned()));
         for _ in 0..2 {
             kept.tidy();
         }

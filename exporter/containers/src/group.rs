@@ -297,6 +297,10 @@ impl Group {
                 }
                 _ => {}
             }
+            if *file == File::Processes && !is_unified {
+                // Version 1 makes the list when the file is opened, and anew only after a second without a read.
+                kept.let_go();
+            }
             let rel = || layout.rel(controller, &self.path, name).unwrap_or_default();
             let found = kept.read(base, rel, *at_once, buffer);
             if is_unified && *file != File::Io {
