@@ -11,7 +11,7 @@ mod rpm;
 
 use crate::{
     ground::{done, host::Host, image},
-    support::{child, peer, root, scrape::Scrape},
+    support::{child, peer, program, root, scrape::Scrape},
 };
 use std::{
     collections::BTreeSet,
@@ -27,7 +27,10 @@ const SERVICE: &str = "hybrid-exporter.service";
 fn package(kind: &str, revision: &str, dir: &Path) -> Result<PathBuf, String> {
     let binary = image::binary()?;
     let tool = match kind {
-        "deb" => Some("cargo-deb"),
+        "deb" => {
+            program("xz")?;
+            Some("cargo-deb")
+        }
         "rpm" => Some("cargo-generate-rpm"),
         _ => None,
     };

@@ -41,7 +41,7 @@ impl Host {
             return Err("not root: cannot boot a host".to_owned());
         }
         programs(&["unshare", "nsenter", "setpriv", "setsid", "ip", "flock", "pgrep"])?;
-        programs(&["dbus-daemon", "pivot_root"])?;
+        programs(&["dbus-daemon", "pivot_root", "curl", "python3"])?;
         if !Path::new("/lib/systemd/systemd").is_file() {
             return Err("systemd is not installed".to_owned());
         }

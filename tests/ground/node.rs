@@ -35,7 +35,7 @@ impl Node {
     /// Why this machine cannot run a node.
     pub(crate) fn possible() -> Result<(), String> {
         Host::possible()?;
-        programs(&["runc", "openssl", "busybox"])?;
+        programs(&["runc", "openssl", "busybox", "iptables"])?;
         PEERS.iter().try_for_each(|name| peer(name).map(|_| ()))
     }
 
