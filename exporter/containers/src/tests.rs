@@ -366,6 +366,27 @@ fn groups_come_and_go() {
 }
 
 #[test]
+fn a_group_comes_as_what_nobody_reads_goes() {
+    for (options, gone) in [
+        (&[][..], "system.slice/data.mount"),
+        (&[("containers.units", "kubelet|new")], "system.slice/old.service"),
+    ] {
+        let mut host = Host::new(&borrowed(&node()), options);
+        host.pod(UID, None, &id('b'));
+        host.write(&format!("{BASE}/{gone}/cgroup.procs"), "");
+        let services =
+            |host: &mut Host| host.lines(&["container_memory_rss"]).matches(".service").count();
+        assert_eq!(services(&mut host), 1, "{gone}");
+        // The directory has as many in it as before.
+        host.remove(&format!("{BASE}/{gone}"));
+        for (rel, text) in group("/system.slice/new.service", "", &[]) {
+            host.write(&rel, &text);
+        }
+        assert_eq!(services(&mut host), 2, "{gone}");
+    }
+}
+
+#[test]
 fn the_count_of_oom_kills_survives_the_container() {
     let mut host = Host::new(&borrowed(&node()), &[("containers.units", "kubelet")]);
     let victim = |unit: &str, container: &str| {

@@ -2,7 +2,8 @@
 //!
 //! The kernel counts a directory's subdirectories in its links, so that a directory is listed only
 //! where that number has changed, where it is another directory of the same name, or where a group in
-//! it has gone. A file system that does not count (links are 1) is listed each time.
+//! it has gone. Listed each time is what holds directories that are not read, such as mounts': one of
+//! them may go while a group comes; and what is on a file system that does not count (links are 1).
 
 use crate::{
     group::{Files, Group, Reader, Still},
@@ -18,6 +19,8 @@ pub(crate) struct Tree {
     place: Place,
     /// Its links and its identity when it was listed; `None` makes it be listed.
     seen: Option<(u64, u64)>,
+    /// Whether it held more than what is below.
+    more: bool,
     below: Vec<Tree>,
     /// Shared with lines that are yet to be written.
     group: Option<Arc<Group>>,
@@ -55,6 +58,7 @@ impl Tree {
             name: name.into(),
             place,
             seen: None,
+            more: false,
             below: Vec::new(),
             group: None,
             files: Files::default(),
@@ -136,7 +140,8 @@ impl Tree {
             // Another one of the same name: nothing of the old one is below it.
             self.below.clear();
         }
-        if now.0 != 1 && self.seen == Some(now) {
+        let all_are_read = !self.more && self.below.iter().all(|tree| tree.group.is_some());
+        if now.0 != 1 && self.seen == Some(now) && all_are_read {
             return;
         }
         self.seen = Some(now);
@@ -144,6 +149,7 @@ impl Tree {
             self.below.clear();
             return;
         };
+        let all = names.len();
         let mut old = std::mem::take(&mut self.below);
         let mut names: Vec<_> = names
             .into_iter()
@@ -158,6 +164,7 @@ impl Tree {
             let same = old.first().is_some_and(|tree| *tree.name == *name);
             self.below.push(if same { old.remove(0) } else { Self::at(&name, place) });
         }
+        self.more = self.below.len() < all;
         self.below.shrink_to_fit();
     }
 
