@@ -2,7 +2,8 @@
 //!
 //! A bad line costs itself, a bad file costs itself; built-in families always win over a file's. The
 //! files are read again when one of them changed (inode, size or times), or was so young when it was
-//! read that a later change may not show, or could not be read, as where descriptors ran out. `node_textfile_mtime_seconds` is in whole seconds.
+//! read that a later change may not show, or could not be read, as where descriptors ran out.
+//! `node_textfile_mtime_seconds` is in whole seconds.
 
 use crate::glob;
 use collect::{Clock, Collector, Context, Error, Opt, Result, Spec, Stamp};
