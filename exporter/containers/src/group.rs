@@ -297,12 +297,12 @@ impl Group {
                 }
                 _ => {}
             }
+            let rel = || layout.rel(controller, &self.path, name).unwrap_or_default();
+            let found = kept.read(base, rel, *at_once, buffer);
             if *file == File::Processes && !is_unified {
                 // Version 1 makes the list when the file is opened, and anew only after a second without a read.
                 kept.let_go();
             }
-            let rel = || layout.rel(controller, &self.path, name).unwrap_or_default();
-            let found = kept.read(base, rel, *at_once, buffer);
             if is_unified && *file != File::Io {
                 stats.forget(*file);
             }
